@@ -1,0 +1,20 @@
+"""tinygrad_sp: build an expression of Tensors, call ``.backward()``, trust the derivative.
+
+>>> import tinygrad_sp as tg
+>>> x = tg.Tensor([-20.0, 0.5, 1.2])
+>>> tg.softplus(x).sum().backward()
+>>> x.grad
+Tensor([2.06115362e-09, 6.22459331e-01, 7.68524783e-01])
+"""
+
+from . import creation as creation
+from .graph import Op as Op
+from .modes import enable_grad as enable_grad
+from .modes import no_grad as no_grad
+from .ops.casting import *
+from .ops.elementwise import *
+from .ops.indexing import *
+from .ops.products import *
+from .ops.reduction import *
+from .ops.shape import *
+from .tensor import Tensor as Tensor

@@ -1,0 +1,71 @@
+"""Which of our functions stands for which of NumPy's: one table, filled where the functions are declared.
+
+``np.exp(t)``, ``np.sum(t, axis=0)`` and ``ndarray @ t`` reach a Tensor through NumPy's own protocols (NEP 13
+and NEP 18); the Tensor looks here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TABLE: dict[Any, Callable[..., Any]] = {}
+"""NumPy's function (or ``(ufunc, method)``) to ours."""
+
+
+def implements(*theirs: Any) -> Callable[[F], F]:
+    """Decorate a function: it is what NumPy's named functions do when they meet a Tensor."""
+
+    def register(ours: F) -> F:
+        for function in theirs:
+            TABLE[function] = ours
+        return ours
+
+    return register
+
+
+def call_function(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Answer ``__array_function__``."""
+    ours = TABLE.get(func)
+    if ours is None:
+        name = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
+        raise NotImplementedError(
+            f"{name} of a Tensor: tinygrad_sp has no derivative for it. If a constant will do, write "
+            f"{name}(t.detach().numpy()); otherwise compose it from functions that have one, or declare an Op"
+        )
+    if kwargs.get("out") is not None:
+        refuse_out(func.__name__)
+    kwargs.pop("out", None)
+    return ours(*args, **kwargs)
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Answer ``__array_ufunc__``."""
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    if kwargs.pop("out", None) is not None:
+        refuse_out(name)
+    if kwargs.pop("where", True) is not True:
+        raise TypeError(f"np.{name}(..., where=...) of a Tensor: write np.where(condition, np.{name}(t), t)")
+    dtype = kwargs.pop("dtype", None) if method == "__call__" else None
+    for option in ("casting", "order", "subok", "signature"):
+        kwargs.pop(option, None)
+    ours = TABLE.get(ufunc if method == "__call__" else (ufunc, method))
+    if ours is None:
+        raise NotImplementedError(
+            f"np.{name} of a Tensor: tinygrad_sp has no derivative for it. If a constant will do, write "
+            f"np.{name}(t.detach().numpy())"
+        )
+    result = ours(*args, **kwargs)
+    return result if dtype is None else result.astype(dtype)
+
+
+def refuse_out(name: str) -> None:
+    """Raise: an array can't be made to hold a Tensor's value without losing the graph."""
+    raise TypeError(
+        f"np.{name}(..., out=...) with a Tensor: a result that is recorded can't be written into an array. "
+        f"Write y = np.{name}(...); instead of `array += t` write `array = array + t`"
+    )

@@ -1,0 +1,678 @@
+"""The engine, first half: what an op is, what a node is, and how an op applied to Tensors becomes a node.
+
+An op is two pure functions of arrays: ``forward`` computes, ``backward`` turns the cotangent of the result
+into the cotangents of the arguments.  A Tensor is a value and the node that made it.  A node remembers the
+op, the nodes it read, and those arrays (no others) that the op's rules will read.
+
+Nothing here knows a NumPy function's name; the ops do (``ops/``).  The other half is ``sweep.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
+from typing import Any, ClassVar
+
+import numpy as np
+
+Array = Any  # an ndarray, a NumPy scalar, or anything that speaks NumPy's protocols
+Rule = Callable[..., Any]
+Form = Any  # numpy.float64 for such a scalar, (shape, dtype) for everything else
+
+OPS: list[Op] = []
+"""Every op that was ever declared, in order: what the tests walk."""
+
+_new: Callable[[type], Any] = object.__new__
+_next_age = count().__next__  # atomic, so threads may record at the same time
+_ndarray, _float64 = np.ndarray, np.float64
+_PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, complex, bool))
+
+
+# ---------------------------------------------------------------------------------------------- modes
+
+
+class Mode:
+    """How ops are applied from here on, in this thread and async task; ``None`` stands for "just record".
+
+    Parameters
+    ----------
+    recording : bool
+        Whether nodes are made at all.
+    watch : callable, optional
+        Called as ``watch(op, values, params, out, node)`` after every op.
+    watch_rule : callable, optional
+        Called as ``watch_rule(node, argument, grad, cotangent)`` after every rule.
+    """
+
+    __slots__ = ("recording", "watch", "watch_rule")
+
+    def __init__(self, recording: bool = True, watch: Rule | None = None, watch_rule: Rule | None = None) -> None:
+        self.recording, self.watch, self.watch_rule = recording, watch, watch_rule
+
+
+MODE: ContextVar[Mode | None] = ContextVar("tinygrad_sp_mode", default=None)
+_mode = MODE.get
+
+
+def recording() -> bool:
+    """Whether an op applied to a tracked Tensor makes a node right now."""
+    mode = _mode()
+    return mode is None or mode.recording
+
+
+@contextmanager
+def mode_is(mode: Mode | None) -> Iterator[None]:
+    """Apply ops in this mode inside a ``with`` block."""
+    token = MODE.set(mode)
+    try:
+        yield
+    finally:
+        MODE.reset(token)
+
+
+# ---------------------------------------------------------------------------------------------- nodes
+
+
+class Node:
+    """One application of an op: what backward needs of it.
+
+    The fields ``px, py, out, x, y`` are an elementwise op's parents and kept values.  They are slots and not
+    tuples because that makes a node one object instead of three: 0.3 microseconds less per op, and a third
+    of the work for the garbage collector.  Every other op keeps ``rest = (parents, out, arrays, params)``.
+    Read them through `parents`, `kept` and `params`.
+    """
+
+    __slots__ = ("__weakref__", "age", "form", "op", "out", "owner", "px", "py", "rest", "where", "x", "y")
+
+    op: Op
+    age: int
+    form: Form
+    owner: Callable[[], Any]
+    px: Node | None
+    py: Node | None
+    rest: tuple[tuple[Node | None, ...], Array, tuple[Array, ...], dict[str, Any]]
+
+    @property
+    def parents(self) -> tuple[Node | None, ...]:
+        """The node of each argument, None for a constant."""
+        if self.op.small:
+            return (self.px, self.py)[: self.op.arity]
+        return self.rest[0]
+
+    @property
+    def kept(self) -> tuple[Array, tuple[Array, ...]]:
+        """What the rules will read: the result (or None) and the arguments (None where not read)."""
+        if self.op.small:
+            return self.out, (self.x,) if self.op.arity == 1 else (self.x, self.y)
+        return self.rest[1], self.rest[2]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The op's keyword parameters."""
+        return {} if self.op.small else self.rest[3]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the value this node stands for."""
+        if self.form is tuple:
+            raise AttributeError(f"{self.op.name} has several results; each has a node of its own with a shape")
+        shape: tuple[int, ...] = () if self.form is _float64 else self.form[0]
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the value this node stands for."""
+        return np.dtype(_float64) if self.form is _float64 else self.form[1]
+
+    def __repr__(self) -> str:
+        return f"<Node {self.op.name} shape={self.shape} dtype={self.dtype} age={self.age}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = [
+            name for name in Node.__slots__ if name not in ("__weakref__", "age", "owner") and hasattr(self, name)
+        ]
+        return _remade, ({name: getattr(self, name) for name in fields},)
+
+
+def _remade(fields: dict[str, Any]) -> Node:
+    """Make a node again from its fields; parents are remade first, so ages keep their order."""
+    node: Node = _new(Node)
+    for name, value in fields.items():
+        setattr(node, name, value)
+    node.age = _next_age()
+    node.owner = _nobody
+    return node
+
+
+def _nobody() -> None:
+    """Return None: the owner of a node that is no user's leaf."""
+
+
+def form_of(value: Array) -> Form:
+    """Shape and dtype of a value; for a float64 scalar, by far the commonest, just its type."""
+    return _float64 if type(value) is _float64 else (value.shape, value.dtype)
+
+
+class Spec:
+    """Shape and dtype of an array that a rule does not read (its parameter is named ``_x``)."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, form: Form) -> None:
+        self.shape, self.dtype = ((), np.dtype(_float64)) if form is _float64 else form
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+
+class Traced:
+    """What the engine knows of a Tensor: a value, the node that made it, and the level it lives on.
+
+    Level 0 is where users' Tensors live.  A derivative or a batch taken inside a jvp or a vmap lives on a
+    level of its own, and an op belongs to the highest level among its arguments; all else is constant to it.
+    """
+
+    __slots__ = ("__weakref__", "_grad", "_home", "_value", "node")
+    level: int = 0
+    node: Node | None
+    _value: Array
+    _grad: Any
+    _home: Node  # of a leaf that was written into: its node as a leaf
+
+    def _taken(self) -> Array:
+        """Return the value as a graph may keep it."""
+        return self._value
+
+    def _interpret(self, op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Apply an op of which this is the highest argument."""
+        raise NotImplementedError
+
+    def _lift(self, value: Array, node: Node | None) -> Any:
+        """Make another of this kind."""
+        raise NotImplementedError
+
+
+Tensor: type[Traced] = Traced
+"""The class whose instances are level 0; ``tensor.py`` puts itself here, the one arrow that points back."""
+
+
+def use_tensor_class(cls: type[Traced]) -> None:
+    """Say which class the recorders make."""
+    global Tensor
+    Tensor = cls
+
+
+def make_tensor(value: Array, node: Node | None) -> Any:
+    """Make a level-0 Tensor of a value and the node that made it."""
+    tensor = _new(Tensor)
+    tensor._value, tensor.node = value, node
+    return tensor
+
+
+# ---------------------------------------------------------------------------------------------- ops
+
+
+class Op:
+    """A differentiable function: subclass it, write ``forward`` and ``backward``, and use ``.apply``.
+
+    ``forward(*arrays, **params)`` computes from plain arrays.  ``backward(grad, out, *arrays, **params)``
+    returns the cotangent of each array (one, or a tuple; None where there is none).  It may also be a tuple of
+    rules, one per array, each evaluated only when that array is tracked.  Write it as an expression of NumPy
+    functions: handed Tensors it then records itself, and second derivatives work.  A parameter of a rule whose
+    name begins with ``_`` is not kept in memory: only its shape and dtype are there.
+
+    Attributes
+    ----------
+    linear : str, optional
+        How ``forward`` is linear, where it is (forward mode reads it): "pointwise" (each element of a cotangent
+        is an element of ``grad`` times something), "each" (in every array by itself), "joint" (in all together).
+    holomorphic : bool
+        Rules are written as in real calculus; where the result is complex the engine conjugates around them
+        (``conj(rule(conj(grad)))``).  False for a rule that minds complex numbers itself, or need not.
+    masks : bool
+        Whether the rule sets cotangents to zero because a value was not taken (`where`).
+    cases, domain
+        For the tests: shapes of the arrays and params; the interval from which to draw.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_sp as tg
+    >>> class Cube(tg.Op):
+    ...     "x * x * x"
+    ...     def forward(x):
+    ...         return x * x * x
+    ...     def backward(grad, _out, x):
+    ...         return grad * 3 * x**2
+    >>> x = tg.Tensor(2.0)
+    >>> Cube.apply(x).backward()
+    >>> x.grad
+    Tensor(12.)
+    """
+
+    name: str = "Op"
+    small: bool = False
+    arity: int = 1
+    linear: str | None = None
+    masks: bool = False
+    holomorphic: bool = True
+    own: bool = False  # declared by a user: its rules are checked more strictly, and may raise
+    unusual: bool = False
+    variadic: bool = False  # backward(i, grad, out, *arrays): asked for one argument's cotangent at a time
+    turned: bool = False
+    cases: ClassVar[Sequence[Any]] = ()
+    domain: ClassVar[tuple[float, float] | None] = None
+    forward: Callable[..., Any]
+    backward: Any = None
+    rule_x: Rule
+    rule_y: Rule | None
+    keeps: tuple[bool, ...]
+    conjugate: Op
+    op: ClassVar[Op]
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if abstract:
+            return
+        for name in ("forward", "backward", "accumulate", "tangent", "batch"):
+            if inspect.isfunction(vars(cls).get(name)):
+                setattr(cls, name, staticmethod(vars(cls)[name]))
+        cls.name = cls.__name__
+        cls.own = not cls.__module__.startswith("tinygrad_sp.")
+        cls.op = op = _new(cls)
+        _declare(op)
+
+    @classmethod
+    def apply(cls, *arrays: Any, **params: Any) -> Any:
+        """Apply the op: arrays give an array, Tensors a recorded Tensor."""
+        return apply(cls.op, arrays, params)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_op_named, (type(self).__module__, self.name, self.turned))
+
+
+def _declare(op: Op) -> None:
+    """Work out what the engine asks of every op, and put the op on the list."""
+    op.keeps = _keeps(op)
+    op.small, op.arity = op.small, op.arity  # on the instance, where CPython's inline caches find it
+    op.unusual = op.masks or op.own
+    OPS.append(op)
+
+
+def _op_named(module: str, name: str, turned: bool) -> Op:
+    """Find an op again when a graph is unpickled."""
+    for op in reversed(OPS):
+        if op.name == name and type(op).__module__ == module:
+            return op.conjugate if turned else op
+    raise LookupError(f"the pickled graph uses the op {name} of {module}: import that module first")
+
+
+def rules_of(op: Op) -> tuple[Rule, ...]:
+    """Return the op's rules, none for a function without a derivative."""
+    if op.backward is None:
+        return ()
+    return op.backward if isinstance(op.backward, tuple) else (op.backward,)
+
+
+def _keeps(op: Op) -> tuple[bool, ...]:
+    """Which of (out, x, y, ...) some rule reads; the last entry holds for all further arrays."""
+    keeps: list[bool] = []
+    for rule in rules_of(op):
+        for i, flag in enumerate(reads(rule)[op.variadic :]):
+            if i == len(keeps):
+                keeps.append(flag)
+            keeps[i] = keeps[i] or flag
+    return tuple(keeps) or (False, False)
+
+
+def reads(rule: Rule) -> list[bool]:
+    """Which of (out, x, y, ...) a rule reads: those whose parameter's name does not begin with ``_``."""
+    kinds = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    parameters = inspect.signature(rule).parameters.values()
+    return [not p.name.startswith("_") for p in parameters if p.kind in kinds][1:]
+
+
+# ---------------------------------------------------------------------------------------------- recording
+
+
+def plain(value: Any) -> Array:
+    """Make an array of what a user wrote beside a Tensor; Python's numbers stay as they are (weak dtypes)."""
+    if type(value) in _PLAIN or isinstance(value, (np.generic, np.ndarray, Traced)):
+        return value[()] if type(value) is _ndarray and not value.ndim else value
+    if hasattr(value, "__array_function__") or isinstance(value, (int, float, complex)):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged
+        raise ValueError(f"cannot make an array of {type(value).__name__}: {error}") from None
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"an op was given {type(value).__name__} {value!r:.60}, which is an array of dtype {array.dtype}; "
+            "Tensors hold booleans, integers, floating and complex numbers"
+        )
+    return array[()]
+
+
+def apply(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Apply an op to anything: the highest level among the arguments interprets it."""
+    owner: Traced | None = None
+    for array in arrays:
+        if isinstance(array, Traced) and (owner is None or array.level > owner.level):
+            owner = array
+    if owner is None:
+        return op.forward(*[plain(array) for array in arrays], **params)
+    return owner._interpret(op, arrays, params)
+
+
+def explained(error: ValueError, op: Op, values: Sequence[Array]) -> ValueError:
+    """Say which op could not broadcast which shapes, if that was the matter."""
+    shapes = [np.shape(value) for value in values]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        if "broadcast" in str(error):
+            text = " and ".join(map(str, shapes))
+            return ValueError(
+                f"{op.name}: shapes {text} do not broadcast: counted from the last, axes must be equal or 1. "
+                "Insert axes with x[:, None] or reshape"
+            )
+    return error
+
+
+def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Apply an op to the values of Tensors on the owner's level, and make the node."""
+    level, values, parents = owner.level, [], []
+    for array in arrays:
+        mine = isinstance(array, Traced) and array.level == level
+        values.append(array._taken() if mine else plain(array))
+        parents.append(array.node if mine else None)
+    try:
+        out = apply(op, values, params) if level else op.forward(*values, **params)
+    except ValueError as error:
+        raise explained(error, op, values) from None
+    mode = _mode()
+    tracked = (mode is None or mode.recording) and op.backward is not None and any(parents)
+    node = make_node(op, tuple(parents), out, values, arrays, params) if tracked else None
+    if mode is not None and mode.watch is not None:
+        mode.watch(op, values, params, out, node)
+    if type(out) is not tuple:
+        return owner._lift(out, node)
+    return tuple(owner._lift(part, node and _picked(node, i, part)) for i, part in enumerate(out))
+
+
+def make_node(
+    op: Op,
+    parents: tuple[Node | None, ...],
+    out: Array,
+    values: Sequence[Array],
+    arrays: Sequence[Any],
+    params: dict[str, Any],
+) -> Node | None:
+    """Make the node of an application, keeping what the rules read; None for an integer result."""
+    if type(out) is tuple:
+        form: Form = tuple
+    else:
+        form = form_of(out)
+        if form is not _float64 and form[1].kind not in "fc":
+            return None
+    node = _new(Node)
+    node.op, node.form, node.age = op, form, _next_age()
+    keeps = op.keeps
+    last = len(keeps) - 1
+    if op.small:
+        if form is not _float64 and form[1].kind == "c":
+            node.op = op.conjugate
+        node.px, node.py = parents if op.arity == 2 else (parents[0], None)
+        node.out = out if keeps[0] else None
+        node.x = own_copy(values[0], arrays[0]) if keeps[1] else None
+        node.y = own_copy(values[1], arrays[1]) if op.arity == 2 and keeps[2] else None
+        return node
+    kept = []
+    for i, (value, parent) in enumerate(zip(values, parents, strict=True)):
+        if keeps[min(i + 1, last)]:
+            kept.append(own_copy(value, arrays[i]))
+        else:  # a tracked array's shape is its node's; a constant's must be noted here
+            kept.append(None if parent is not None else Spec((np.shape(value), getattr(value, "dtype", None))))
+    node.rest = (parents, out if keeps[0] else None, tuple(kept), params)
+    return node
+
+
+def own_copy(value: Array, source: Any) -> Array:
+    """Return a value that nobody can change under the graph: an array of the user's is copied."""
+    return value.copy() if source is value and type(value) is _ndarray else value
+
+
+class _Pick(Op):
+    """One of the results of an op that has several."""
+
+    @staticmethod
+    def forward(bundle: Any, *, i: int) -> Any:
+        return bundle[i]
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _bundle: Any, *, i: int) -> Any:
+        return Bundle([None] * i + [grad])
+
+
+def _picked(node: Node, i: int, value: Array) -> Node:
+    pick = _new(Node)
+    pick.op, pick.form, pick.age = _Pick.op, form_of(value), _next_age()
+    pick.rest = ((node,), None, (None,), {"i": i})
+    return pick  # type: ignore[no-any-return]
+
+
+class Bundle(tuple[Any, ...]):
+    """The cotangents of several results, None where there is none (also past the end)."""
+
+    def __add__(self, other: Any) -> Bundle:  # type: ignore[override]
+        long, short = (self, other) if len(self) >= len(other) else (other, self)
+        return Bundle(
+            b if a is None else a if b is None else a + b
+            for a, b in zip(long, tuple(short) + (None,) * (len(long) - len(short)), strict=True)
+        )
+
+    def __getitem__(self, i: Any) -> Any:
+        return None if isinstance(i, int) and i >= len(self) else tuple.__getitem__(self, i)
+
+
+# ---------------------------------------------------------------------------------------------- leaves
+
+
+class _Leaf(Op):
+    """A variable: where differentiation ends."""
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x
+
+
+class _Released(Op):
+    """What a node's op becomes when backward has passed it."""
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x
+
+
+LEAF: Op = _Leaf.op
+RELEASED: Op = _Released.op
+LEAF.small = RELEASED.small = True
+LEAF.arity = RELEASED.arity = 0
+
+
+LEAF.unusual = RELEASED.unusual = False
+
+
+def make_leaf(value: Array, tensor: Traced | None = None) -> Node:
+    """Make the node of a variable; it knows the user's Tensor, weakly, to leave the gradient there.
+
+    Weakly, so that a gradient that was itself recorded (`create_graph`) makes no cycle.
+    """
+    node: Node = _new(Node)
+    node.op, node.form, node.age = LEAF, form_of(value), _next_age()
+    node.px = node.py = node.out = node.x = node.y = None
+    node.owner = _nobody if tensor is None else weakref.ref(tensor)
+    return node
+
+
+# ---------------------------------------------------------------------------------------------- the hot path
+
+
+class Elementwise(Op, abstract=True):
+    """A NumPy ufunc (or a function like one) with a rule per argument; made by `elementwise`."""
+
+    small = True
+    linear = "pointwise"
+    kernel: Callable[..., Any]
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What computes it from arrays."""
+        return self.kernel
+
+
+def make_elementwise(name: str, kernel: Callable[..., Any], rules: tuple[Rule | None, ...], **about: Any) -> Any:
+    """Declare an elementwise op; return it and the public function that records it at full speed."""
+    op = _new(Elementwise)
+    op.name, op.kernel, op.forward = name, kernel, kernel
+    op.arity = about.pop("arity", len(rules))
+    op.backward = None if None in rules else rules
+    op.rule_x, op.rule_y = (*rules, None)[:2]
+    for key, value in about.items():
+        setattr(op, key, value)
+    _declare(op)
+    op.conjugate = op
+    if op.backward is not None and op.holomorphic:
+        op.conjugate = _conjugated(op)
+    if op.backward is None or op.arity > 2:
+        return op, lambda *arrays: apply(op, arrays, {})
+    return op, _unary(op, kernel) if op.arity == 1 else _binary(op, kernel)
+
+
+def _conjugated(op: Elementwise) -> Elementwise:
+    """Make the op that a node with a complex value gets: its cotangent is grad * conj(derivative)."""
+
+    def around(rule: Rule) -> Rule:
+        @functools.wraps(rule)  # the same names of parameters: the same arrays are kept
+        def conjugated(grad: Any, *kept: Any) -> Any:
+            return np.conjugate(rule(np.conjugate(grad), *kept))
+
+        return conjugated
+
+    twin: Elementwise = _new(Elementwise)
+    vars(twin).update(vars(op))
+    twin.backward = tuple(map(around, op.backward))
+    twin.rule_x, twin.rule_y = (*twin.backward, None)[:2]
+    twin.conjugate, twin.turned = twin, True
+    return twin
+
+
+def _unary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
+    keep_out, keep_x = op.keeps
+
+    def function(x: Any, /) -> Any:
+        if type(x) is not Tensor or _mode() is not None:
+            return kernel(x) if type(x) in _PLAIN else apply(op, (x,), {})
+        value = kernel(x._value)
+        result = _new(Tensor)
+        result._value = value
+        px = x.node
+        if px is None:
+            result.node = None
+            return result
+        node = _new(Node)
+        node.op, node.px, node.py = op, px, None
+        node.out = value if keep_out else None
+        node.x = x._value if keep_x else None
+        if type(value) is _float64:
+            node.form = _float64
+        else:
+            node.form = (value.shape, value.dtype)
+            if value.dtype.kind == "c":
+                node.op = op.conjugate
+        node.age = _next_age()
+        result.node = node
+        return result
+
+    return function
+
+
+def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    # What each rule reads, and so what is kept when only x, only y or both are tracked.
+    (out_x, x_x, y_x), (out_y, x_y, y_y) = map(reads, op.backward)
+    out_b, x_b, y_b = out_x or out_y, x_x or x_y, y_x or y_y
+
+    def function(x: Any, y: Any, /) -> Any:
+        # One recorder per arity, no *args, no helper call: 1.1 microseconds per op, forward and backward,
+        # where a single generic recorder needs 2.3.
+        if type(x) is Tensor:
+            vx, px = x._value, x.node
+            if type(y) is Tensor:
+                vy, py = y._value, y.node
+            elif type(y) in _PLAIN:
+                vy, py = y, None
+            else:
+                return apply(op, (x, y), {})
+        elif type(y) is Tensor and type(x) in _PLAIN:
+            vx, px, vy, py = x, None, y._value, y.node
+        else:
+            return apply(op, (x, y), {})
+        if _mode() is not None:
+            return apply(op, (x, y), {})
+        try:
+            value = kernel(vx, vy)
+        except ValueError as error:
+            raise explained(error, op, (vx, vy)) from None
+        result = _new(Tensor)
+        result._value = value
+        if px is None:
+            if py is None:
+                result.node = None
+                return result
+            node = _new(Node)
+            node.out = value if out_y else None
+            node.x = (vx.copy() if type(vx) is _ndarray and type(x) is not Tensor else vx) if x_y else None
+            node.y = vy if y_y else None
+        elif py is None:
+            node = _new(Node)
+            node.out = value if out_x else None
+            node.x = vx if x_x else None
+            node.y = (vy.copy() if type(vy) is _ndarray and type(y) is not Tensor else vy) if y_x else None
+        else:
+            node = _new(Node)
+            node.out = value if out_b else None
+            node.x = vx if x_b else None
+            node.y = vy if y_b else None
+        node.op, node.px, node.py = op, px, py
+        if type(value) is _float64:
+            node.form = _float64
+        else:
+            node.form = (value.shape, value.dtype)
+            if value.dtype.kind == "c":
+                node.op = op.conjugate
+        node.age = _next_age()
+        result.node = node
+        return result
+
+    return function

@@ -1,0 +1,1 @@
+"""Every differentiable function, grouped as NumPy's reference groups them."""

@@ -1,0 +1,42 @@
+"""Axes, counted from the end: so a rule needs no ndim, and works under extra leading axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+Axis = int | Sequence[int] | None
+
+
+def negative_axis(axis: int, ndim: int) -> int:
+    """Return one axis as -ndim ... -1."""
+    return int(normalize_axis_index(axis, ndim)) - ndim
+
+
+def negative_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return axes as a sorted tuple of -ndim ... -1; None means all of them."""
+    if axis is None:
+        return tuple(range(-ndim, 0))
+    if isinstance(axis, int):
+        return (int(normalize_axis_index(axis, ndim)) - ndim,)
+    return tuple(sorted(int(a) - ndim for a in normalize_axis_tuple(axis, ndim)))
+
+
+def array(x: Any) -> Any:
+    """Return an argument as something with a shape: arrays and Tensors as they are, lists and numbers as arrays."""
+    return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def spread(grad: Any, axis: tuple[int, ...], keepdims: bool, shape: tuple[int, ...]) -> Any:
+    """Give the cotangent of a reduction back its lost axes, repeated along them."""
+    if axis and not keepdims:
+        grad = np.expand_dims(grad, axis)
+    return np.broadcast_to(grad, shape)
+
+
+def along(axis: int, *parts: Any) -> tuple[Any, ...]:
+    """Return the index that takes ``parts`` along a negative axis and everything along the others."""
+    return (Ellipsis, *parts) + (slice(None),) * (-axis - 1)

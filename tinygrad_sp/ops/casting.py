@@ -1,0 +1,104 @@
+"""Dtypes and the parts of complex numbers: linear over the reals, so each rule is a cast or a part.
+
+A complex cotangent is the direction of steepest ascent, dL/da + i dL/db for x = a + ib (PyTorch's convention).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import implements
+from ..graph import Op
+from .axes import array
+
+__all__ = [
+    "astype",
+    "imag",
+    "real",
+    "round",
+]
+
+
+class Astype(Op):
+    """The values in another dtype; the engine casts the cotangent back."""
+
+    linear, holomorphic = "joint", False
+    cases = (((3,), {"dtype": np.dtype(np.float32)}), ((2, 2), {"dtype": np.dtype(np.complex128)}))
+
+    @staticmethod
+    def forward(x: Any, *, dtype: np.dtype[Any]) -> Any:
+        x = np.asarray(x)
+        return (x.real if x.dtype.kind == "c" != dtype.kind and dtype.kind != "b" else x).astype(dtype)[()]
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, dtype: np.dtype[Any]) -> Any:  # noqa: ARG004
+        return grad
+
+
+class Real(Op):
+    """The real part."""
+
+    linear, holomorphic = "joint", False
+    cases = (((3,),),)
+    forward = staticmethod(np.real)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any) -> Any:
+        return grad
+
+
+class Imag(Op):
+    """The imaginary part."""
+
+    linear, holomorphic = "joint", False
+    cases = (((3,),),)
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.imag(x)[()]
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any) -> Any:
+        return grad * 1j
+
+
+class Round(Op):
+    """The values rounded to decimals: piecewise constant."""
+
+    @staticmethod
+    def forward(x: Any, *, decimals: int) -> Any:
+        return np.round(x, decimals)
+
+
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+    """Return the values in another dtype; the derivative passes through, cast back.
+
+    Casting complex to real takes the real part; casting to integers or booleans gives a constant.
+    """
+    x, dtype = array(x), np.dtype(dtype)
+    if dtype == x.dtype and not copy:
+        return x
+    return Astype.apply(x, dtype=dtype)
+
+
+@implements(np.real)
+def real(x: Any, /) -> Any:
+    """Return the real part; of a real array, the array."""
+    x = array(x)
+    return Real.apply(x) if x.dtype.kind == "c" else x
+
+
+@implements(np.imag)
+def imag(x: Any, /) -> Any:
+    """Return the imaginary part; of a real array, constant zeros."""
+    x = array(x)
+    return Imag.apply(x) if x.dtype.kind == "c" else np.zeros_like(x)
+
+
+@implements(np.round, np.around)
+def round(x: Any, /, decimals: int = 0) -> Any:
+    """Return the values rounded to decimals: a constant."""
+    return Round.apply(x, decimals=decimals)

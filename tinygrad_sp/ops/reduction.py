@@ -1,0 +1,378 @@
+"""Sums, means, products, extremes: the rule hands the cotangent back along the axes that were lost.
+
+Conventions: ties in max and min share equally; std of a constant has derivative 0; a product is exact with
+zeros in it, because the product of all others is computed and never a division.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import implements
+from ..graph import Op
+from .axes import Axis, array, negative_axes, negative_axis, spread
+from .shape import Transpose, ravel, reshape
+
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
+
+Axes = tuple[int, ...]
+_CASES = (
+    ((3, 4), {"axis": (-2, -1), "keepdims": False}),
+    ((3, 4), {"axis": (-2,), "keepdims": True}),
+    ((2, 3, 4), {"axis": (-3, -1), "keepdims": False}),
+    ((1, 1), {"axis": (-1,), "keepdims": False}),
+)
+_EMPTY = (((0, 3), {"axis": (-2,), "keepdims": False}),)
+
+
+def _count(shape: tuple[int, ...], axis: Axes) -> int:
+    return math.prod(shape[a] for a in axis)
+
+
+class Sum(Op):
+    """The sum over axes."""
+
+    linear, holomorphic = "joint", False
+    cases = _CASES + _EMPTY
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axes, keepdims: bool) -> Any:
+        return np.sum(x, axis=axis, keepdims=keepdims)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, axis: Axes, keepdims: bool) -> Any:
+        return spread(grad, axis, keepdims, _x.shape)
+
+
+class Mean(Op):
+    """The mean over axes."""
+
+    linear, holomorphic = "joint", False
+    cases = _CASES
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axes, keepdims: bool) -> Any:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, axis: Axes, keepdims: bool) -> Any:
+        return spread(grad / (_count(_x.shape, axis) or 1), axis, keepdims, _x.shape)
+
+
+class Var(Op):
+    """The variance over axes: the sum of squared distances from the mean, over n - correction."""
+
+    holomorphic = False
+    cases = tuple((s, p | {"correction": c}) for (s, p), c in zip(_CASES[:3], (0, 1, 0.5), strict=True))
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
+        return np.var(x, axis=axis, keepdims=keepdims, ddof=correction)  # type: ignore[call-overload]
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
+        away = (x - np.mean(x, axis=axis, keepdims=True)) * (2 / _freedom(x.shape, axis, correction))
+        return spread(grad, axis, keepdims, x.shape) * away
+
+
+class Std(Op):
+    """The standard deviation over axes; its derivative is 0 where it is 0."""
+
+    holomorphic = False
+    cases = Var.cases
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
+        return np.std(x, axis=axis, keepdims=keepdims, ddof=correction)  # type: ignore[call-overload]
+
+    @staticmethod
+    def backward(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
+        share = spread(grad / np.where(out == 0, 1.0, out), axis, keepdims, x.shape)
+        return share * (x - np.mean(x, axis=axis, keepdims=True)) * (1 / _freedom(x.shape, axis, correction))
+
+
+def _freedom(shape: tuple[int, ...], axis: Axes, correction: float) -> float:
+    free = _count(shape, axis) - correction
+    return free if free > 0 else math.nan
+
+
+class Prod(Op):
+    """The product over the last axis."""
+
+    cases = (((3, 4),), ((2, 1),), ((3,),))
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.prod(x, axis=-1)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, x: Any) -> Any:
+        others = _before(x) * np.flip(_before(np.flip(x, -1)), -1)
+        return np.expand_dims(grad, -1) * others
+
+
+def _before(x: Any) -> Any:
+    """Return at each place the product of all elements before it."""
+    return np.concatenate([np.ones_like(x[..., :1]), np.cumprod(x[..., :-1], axis=-1)], axis=-1)
+
+
+class Cumsum(Op):
+    """Running sums along an axis."""
+
+    linear, holomorphic = "joint", False
+    cases = (((3, 4), {"axis": -1}), ((3, 4), {"axis": -2}), ((0,), {"axis": -1}))
+
+    @staticmethod
+    def forward(x: Any, *, axis: int) -> Any:
+        return np.cumsum(x, axis=axis)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, axis: int) -> Any:
+        return np.flip(np.cumsum(np.flip(grad, axis), axis=axis), axis)
+
+
+class Cumprod(Op):
+    """Running products along the last axis."""
+
+    cases = (((3, 4),), ((5,),), ((2, 1),), ((0,),))
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.cumprod(x, axis=-1)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, x: Any) -> Any:
+        if not x.size:
+            return grad
+        return _before(x) * _suffix_scan(grad, x)
+
+
+def _suffix_scan(s: Any, x: Any) -> Any:
+    """Solve s[i] = grad[i] + x[i+1] * s[i+1] by doubling: log2(n) passes, no division, exact with zeros."""
+    n, step = x.shape[-1], 1
+    factor = np.concatenate([x[..., 1:], np.zeros_like(x[..., :1])], axis=-1)
+    while step < n:
+        ahead = s[..., step:]
+        s = np.concatenate([s[..., :-step] + factor[..., :-step] * ahead, s[..., -step:]], axis=-1)
+        factor = np.concatenate([factor[..., :-step] * factor[..., step:], np.zeros_like(x[..., :step])], axis=-1)
+        step *= 2
+    return s
+
+
+def _extreme_rule(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
+    """The places that hold the extreme share the cotangent equally; NaN counts as the extreme it gives."""
+    top = spread(out, axis, keepdims, x.shape)
+    chosen = (x == top) | (np.isnan(x) & np.isnan(top))
+    share = spread(grad, axis, keepdims, x.shape) / np.sum(chosen, axis=axis, keepdims=True)
+    return np.where(chosen, share, 0.0)
+
+
+class Max(Op):
+    """The largest element over axes."""
+
+    cases = _CASES
+    backward = staticmethod(_extreme_rule)
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axes, keepdims: bool) -> Any:
+        return np.max(x, axis=axis, keepdims=keepdims)
+
+
+class Min(Op):
+    """The smallest element over axes."""
+
+    cases = _CASES
+    backward = staticmethod(_extreme_rule)
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axes, keepdims: bool) -> Any:
+        return np.min(x, axis=axis, keepdims=keepdims)
+
+
+# ---------------------------------------------------------------------------------------------- public
+
+
+def _reduced(op: type[Op], x: Any, axis: Axis, dtype: Any, keepdims: bool, **params: Any) -> Any:
+    x = array(x)
+    if dtype is not None:
+        x = x.astype(dtype)
+    return op.apply(x, axis=negative_axes(axis, x.ndim), keepdims=bool(keepdims), **params)
+
+
+@implements(np.sum, (np.add, "reduce"))
+def sum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the sum over axes, by default over all.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    axis : int or sequence of int, optional
+        Axes to sum over.
+    dtype : dtype, optional
+        Sum in this dtype.
+    keepdims : bool
+        Keep the summed axes, with length 1.
+
+    Returns
+    -------
+    Tensor or ndarray
+        The sums.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> tg.sum(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Tensor([4., 6.], op=Sum)
+    """
+    return _reduced(Sum, x, axis, dtype, keepdims)
+
+
+@implements(np.mean)
+def mean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the mean over axes, by default over all."""
+    return _reduced(Mean, x, axis, dtype, keepdims)
+
+
+@implements(np.var)
+def var(
+    x: Any,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    *,
+    keepdims: bool = False,
+    correction: float | None = None,
+) -> Any:
+    """Return the variance over axes; ``correction`` (NumPy's ``ddof``) is taken off the number of elements."""
+    return _reduced(Var, x, axis, dtype, keepdims, correction=ddof if correction is None else correction)
+
+
+@implements(np.std)
+def std(
+    x: Any,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    *,
+    keepdims: bool = False,
+    correction: float | None = None,
+) -> Any:
+    """Return the standard deviation over axes; where it is 0, so is its derivative."""
+    return _reduced(Std, x, axis, dtype, keepdims, correction=ddof if correction is None else correction)
+
+
+@implements(np.prod, (np.multiply, "reduce"))
+def prod(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the product over axes; the derivative is exact with zeros among the factors."""
+    x = array(x)
+    if dtype is not None:
+        x = x.astype(dtype)
+    over = negative_axes(axis, x.ndim)
+    rest = tuple(a for a in range(-x.ndim, 0) if a not in over)
+    shape = tuple(x.shape[a] for a in rest)
+    result = Prod.apply(reshape(Transpose.apply(x, axes=rest + over), (*shape, _count(x.shape, over))))
+    return reshape(result, [1 if a in over else x.shape[a] for a in range(-x.ndim, 0)]) if keepdims else result
+
+
+@implements(np.max, (np.maximum, "reduce"))
+def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return the largest element over axes; equal ones share the derivative."""
+    return _reduced(Max, x, axis, None, keepdims)
+
+
+@implements(np.min, (np.minimum, "reduce"))
+def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return the smallest element over axes; equal ones share the derivative."""
+    return _reduced(Min, x, axis, None, keepdims)
+
+
+amax, amin = max, min
+
+
+@implements(np.cumsum, (np.add, "accumulate"))
+def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """Return running sums along an axis, by default of the flattened array."""
+    x = array(x) if dtype is None else array(x).astype(dtype)
+    if axis is None:
+        x, axis = ravel(x), -1
+    return Cumsum.apply(x, axis=negative_axis(axis, x.ndim))
+
+
+@implements(np.cumprod, (np.multiply, "accumulate"))
+def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """Return running products along an axis, by default of the flattened array."""
+    x = array(x) if dtype is None else array(x).astype(dtype)
+    if axis is None:
+        return Cumprod.apply(ravel(x))
+    at = negative_axis(axis, x.ndim)
+    return Cumprod.apply(x) if at == -1 else np.swapaxes(Cumprod.apply(np.swapaxes(x, at, -1)), at, -1)
+
+
+def _constant_reduction(name: str, function: Any) -> type[Op]:
+    return type(name, (Op,), {"forward": staticmethod(function), "__module__": __name__, "__doc__": f"`numpy.{name}`."})
+
+
+_ARGMAX, _ARGMIN = _constant_reduction("Argmax", np.argmax), _constant_reduction("Argmin", np.argmin)
+_ALL, _ANY = _constant_reduction("All", np.all), _constant_reduction("Any", np.any)
+_COUNT = _constant_reduction("CountNonzero", np.count_nonzero)
+
+
+def _arg(op: type[Op], x: Any, axis: int | None, keepdims: bool) -> Any:
+    x = array(x)
+    if axis is None:
+        flat = op.apply(ravel(x), axis=-1, keepdims=False)
+        return reshape(flat, (1,) * x.ndim) if keepdims else flat
+    return op.apply(x, axis=negative_axis(axis, x.ndim), keepdims=bool(keepdims))
+
+
+@implements(np.argmax)
+def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """Return the index of the (first) largest element: a constant."""
+    return _arg(_ARGMAX, x, axis, keepdims)
+
+
+@implements(np.argmin)
+def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """Return the index of the (first) smallest element: a constant."""
+    return _arg(_ARGMIN, x, axis, keepdims)
+
+
+@implements(np.all, (np.logical_and, "reduce"))
+def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return whether all elements are true: a constant."""
+    return _reduced(_ALL, x, axis, None, keepdims)
+
+
+@implements(np.any, (np.logical_or, "reduce"))
+def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return whether any element is true: a constant."""
+    return _reduced(_ANY, x, axis, None, keepdims)
+
+
+@implements(np.count_nonzero)
+def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return how many elements are not zero: a constant."""
+    return _reduced(_COUNT, x, axis, None, keepdims)

@@ -1,0 +1,474 @@
+"""Functions that rearrange: each is linear, and its rule is the rearrangement back.
+
+Four ops do the work (reshape, transpose, broadcast, concatenate); the rest of NumPy's names are ways to call
+them.  Broadcasting needs no rule of its own: the engine sums a cotangent to its primal's shape.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import implements
+from ..graph import Op
+from .axes import Axis, along, array, negative_axes, negative_axis
+
+__all__ = [
+    "array_split",
+    "broadcast_arrays",
+    "broadcast_to",
+    "concat",
+    "concatenate",
+    "expand_dims",
+    "flip",
+    "matrix_transpose",
+    "moveaxis",
+    "pad",
+    "permute_dims",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "transpose",
+]
+
+
+class Reshape(Op):
+    """The same elements in the same order, in another shape."""
+
+    linear, holomorphic = "joint", False
+    cases = (((3, 4), {"shape": (2, 6)}), ((0, 3), {"shape": (3, 0, 1)}), ((), {"shape": (1, 1)}))
+
+    @staticmethod
+    def forward(x: Any, *, shape: tuple[int, ...]) -> Any:
+        return np.reshape(x, shape)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, shape: tuple[int, ...]) -> Any:  # noqa: ARG004
+        return np.reshape(grad, _x.shape)
+
+
+class Transpose(Op):
+    """The axes in another order."""
+
+    linear, holomorphic = "joint", False
+    cases = (((2, 3, 4), {"axes": (-1, -3, -2)}), ((2, 3), {"axes": (-1, -2)}), ((0, 3), {"axes": (-1, -2)}))
+
+    @staticmethod
+    def forward(x: Any, *, axes: tuple[int, ...]) -> Any:
+        return np.transpose(x, (*range(np.ndim(x) - len(axes)), *axes))
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, axes: tuple[int, ...]) -> Any:
+        return Transpose.apply(grad, axes=_inverse(axes))
+
+
+class BroadcastTo(Op):
+    """The array repeated to a larger shape; the engine's sum is its whole rule."""
+
+    linear, holomorphic = "joint", False
+    cases = (((3, 1), {"shape": (2, 3, 4)}), ((), {"shape": (2,)}), ((1, 3), {"shape": (0, 3)}))
+
+    @staticmethod
+    def forward(x: Any, *, shape: tuple[int, ...]) -> Any:
+        return np.broadcast_to(x, shape)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, shape: tuple[int, ...]) -> Any:  # noqa: ARG004
+        return grad
+
+
+class Concatenate(Op):
+    """Arrays one after the other along an axis."""
+
+    linear, holomorphic = "joint", False
+    cases = (((2, 3), (2, 1), (2, 0), {"axis": -1}), ((1, 2), (3, 2), {"axis": -2}), ((2,), {"axis": -1}))
+
+    @staticmethod
+    def forward(*arrays: Any, axis: int) -> Any:
+        return np.concatenate(arrays, axis=axis)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, *_arrays: Any, axis: int) -> Any:
+        ends = np.cumsum([0, *(a.shape[axis] for a in _arrays)]).tolist()
+        return tuple(grad[along(axis, slice(a, b))] for a, b in pairwise(ends))
+
+
+class Stack(Op):
+    """Arrays of one shape side by side along a new axis."""
+
+    linear, holomorphic = "joint", False
+    cases = (((2, 3), (2, 3), {"axis": -2}), ((), (), (), {"axis": -1}))
+
+    @staticmethod
+    def forward(*arrays: Any, axis: int) -> Any:
+        return np.stack(arrays, axis=axis)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, *_arrays: Any, axis: int) -> Any:
+        return tuple(grad[along(axis, i)] for i in range(len(_arrays)))
+
+
+class Flip(Op):
+    """The elements in reverse order along axes."""
+
+    linear, holomorphic = "joint", False
+    cases = (((2, 3), {"axis": (-1,)}), ((2, 3, 2), {"axis": (-3, -1)}))
+
+    @staticmethod
+    def forward(x: Any, *, axis: tuple[int, ...]) -> Any:
+        return np.flip(x, axis)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, axis: tuple[int, ...]) -> Any:
+        return Flip.apply(grad, axis=axis)
+
+
+class Roll(Op):
+    """The elements moved round along axes."""
+
+    linear, holomorphic = "joint", False
+    cases = (((2, 3), {"shift": (1,), "axis": (-1,)}), ((2, 3), {"shift": (1, -4), "axis": (-2, -1)}))
+
+    @staticmethod
+    def forward(x: Any, *, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
+        return np.roll(x, shift, axis)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
+        return Roll.apply(grad, shift=tuple(-s for s in shift), axis=axis)
+
+
+class Pad(Op):
+    """The array with a border of one value."""
+
+    linear, holomorphic = None, False
+    cases = (((2, 3), {"widths": ((1, 0), (2, 3)), "value": 0.5}), ((0,), {"widths": ((1, 1),), "value": 0.0}))
+
+    @staticmethod
+    def forward(x: Any, *, widths: tuple[tuple[int, int], ...], value: Any) -> Any:
+        return np.pad(x, ((0, 0),) * (np.ndim(x) - len(widths)) + widths, constant_values=value)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, widths: tuple[tuple[int, int], ...], value: Any) -> Any:  # noqa: ARG004
+        inner = tuple(slice(a, a + n) for (a, _), n in zip(widths, _x.shape[_x.ndim - len(widths) :], strict=True))
+        return grad[(Ellipsis, *inner)]
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the permutation that undoes one, both counted from the end."""
+    n = len(axes)
+    back = [0] * n
+    for i, a in enumerate(axes):
+        back[a] = i - n
+    return tuple(back)
+
+
+# ---------------------------------------------------------------------------------------------- public
+
+
+@implements(np.reshape)
+def reshape(x: Any, /, shape: int | Sequence[int], order: str = "C", *, copy: bool | None = None) -> Any:
+    """Return the same elements in another shape; one length may be -1.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    shape : int or sequence of int
+        The new shape.
+    order : {"C"}
+        Only C order is differentiated.
+    copy : bool, optional
+        Accepted for the array API standard; results are values, so it makes no difference.
+
+    Returns
+    -------
+    Tensor or ndarray
+        Of shape ``shape``.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> tg.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
+    (2, 2)
+    """
+    if order != "C":
+        raise NotImplementedError(f"reshape: order={order!r}; transpose first and use order 'C'")
+    x = array(x)
+    del copy
+    new = [operator.index(n) for n in shape] if isinstance(shape, Sequence) else _lengths(shape)
+    if new.count(-1) == 1:
+        rest = -math.prod(new)
+        new[new.index(-1)] = x.size // rest if rest else 0
+    if math.prod(new) != x.size or min(new, default=0) < 0:
+        raise ValueError(f"reshape: cannot reshape {tuple(x.shape)}, {x.size} elements, into {shape}")
+    return Reshape.apply(x, shape=tuple(new))
+
+
+def _lengths(shape: Any) -> list[int]:
+    return [int(n) for n in shape] if np.ndim(shape) else [operator.index(shape)]
+
+
+@implements(np.transpose, np.permute_dims)
+def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
+    """Return the axes in another order, by default reversed.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> tg.transpose(tg.Tensor([[1.0, 2.0, 3.0]])).shape
+    (3, 1)
+    """
+    x = array(x)
+    order = tuple(range(-1, -x.ndim - 1, -1)) if axes is None else tuple(negative_axis(a, x.ndim) for a in axes)
+    if sorted(order) != list(range(-x.ndim, 0)):
+        raise ValueError(f"transpose: axes {axes} is no permutation of the {x.ndim} axes of shape {tuple(x.shape)}")
+    return Transpose.apply(x, axes=order)
+
+
+permute_dims = transpose
+
+
+@implements(np.moveaxis)
+def moveaxis(x: Any, /, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Move axes to new places; the others keep their order.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> tg.moveaxis(tg.Tensor([[1.0, 2.0, 3.0]]), 0, -1).shape
+    (3, 1)
+    """
+    x = array(x)
+    one = isinstance(source, int)
+    src = [negative_axis(a, x.ndim) for a in ([source] if one else source)]  # type: ignore[list-item, union-attr]
+    dst = [negative_axis(a, x.ndim) for a in ([destination] if one else destination)]  # type: ignore[list-item, union-attr]
+    if len(src) != len(dst) or len(set(src)) < len(src) or len(set(dst)) < len(dst):
+        raise ValueError(f"moveaxis: source {source} and destination {destination} must name as many different axes")
+    order = [a for a in range(-x.ndim, 0) if a not in src]
+    for d, s in sorted(zip(dst, src, strict=True)):
+        order.insert(d + x.ndim, s)
+    return Transpose.apply(x, axes=tuple(order))
+
+
+@implements(np.swapaxes)
+def swapaxes(x: Any, /, axis1: int, axis2: int) -> Any:
+    """Exchange two axes."""
+    x = array(x)
+    order = list(range(-x.ndim, 0))
+    a, b = negative_axis(axis1, x.ndim), negative_axis(axis2, x.ndim)
+    order[a], order[b] = order[b], order[a]
+    return Transpose.apply(x, axes=tuple(order))
+
+
+@implements(np.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """Exchange the last two axes."""
+    if np.ndim(x) < 2:
+        raise ValueError(f"matrix_transpose: a matrix has two axes, this has shape {np.shape(x)}")
+    return swapaxes(x, -1, -2)
+
+
+@implements(np.expand_dims)
+def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Any:
+    """Insert axes of length 1 where the result shall have them."""
+    x = array(x)
+    count = 1 if isinstance(axis, int) else len(axis)
+    new = negative_axes(axis, x.ndim + count)
+    old = iter(x.shape)
+    return Reshape.apply(x, shape=tuple(1 if a in new else next(old) for a in range(-x.ndim - count, 0)))
+
+
+@implements(np.squeeze)
+def squeeze(x: Any, /, axis: Axis = None) -> Any:
+    """Remove axes of length 1: all of them, or those named."""
+    x = array(x)
+    gone = negative_axes(axis, x.ndim)
+    if axis is not None and any(x.shape[a] != 1 for a in gone):
+        raise ValueError(f"squeeze: axis {axis} of shape {tuple(x.shape)} is longer than 1")
+    shape = tuple(n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True) if not (n == 1 and a in gone))
+    return Reshape.apply(x, shape=shape)
+
+
+@implements(np.ravel)
+def ravel(x: Any, /, order: str = "C") -> Any:
+    """Return all elements along one axis."""
+    return reshape(x, (-1,) if np.size(x) else (0,), order)
+
+
+@implements(np.broadcast_to)
+def broadcast_to(x: Any, /, shape: int | Sequence[int]) -> Any:
+    """Repeat an array to a larger shape, by NumPy's broadcasting rules."""
+    new = (shape,) if isinstance(shape, int) else tuple(shape)
+    if np.broadcast_shapes(np.shape(x), new) != new:
+        raise ValueError(f"broadcast_to: shape {np.shape(x)} does not broadcast to {new}")
+    return BroadcastTo.apply(array(x), shape=new)
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """Repeat arrays to their common shape."""
+    shape = np.broadcast_shapes(*map(np.shape, arrays))
+    return tuple(broadcast_to(x, shape) for x in arrays)
+
+
+@implements(np.concatenate)
+def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
+    """Join arrays along an axis that they have; with ``axis=None`` their elements one after the other.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> tg.concatenate([tg.Tensor([1.0]), [2.0, 3.0]])
+    Tensor([1., 2., 3.], op=Concatenate)
+    """
+    items = [array(x) for x in arrays]
+    if axis is None:
+        items, axis = [ravel(x) for x in items], 0
+    shapes = [tuple(x.shape) for x in items]
+    if not items or not shapes[0]:
+        raise ValueError(f"concatenate: arrays with at least one axis are wanted, not shapes {shapes}; see stack")
+    at = negative_axis(axis, len(shapes[0]))
+    rest = {tuple(np.delete(s, at)) if len(s) == len(shapes[0]) else s for s in shapes}
+    if len(rest) > 1:
+        raise ValueError(f"concatenate: shapes {shapes} differ elsewhere than along axis {axis}")
+    return Concatenate.apply(*items, axis=at)
+
+
+concat = concatenate
+
+
+@implements(np.stack)
+def stack(arrays: Sequence[Any], /, axis: int = 0) -> Any:
+    """Join arrays of one shape along a new axis.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> a = tg.Tensor(1.0)
+    >>> tg.stack([a, 2 * a])
+    Tensor([1., 2.], op=Stack)
+    """
+    items = [array(x) for x in arrays]
+    shapes = {tuple(x.shape) for x in items}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: arrays of one shape are wanted, not {sorted(shapes)}; see concatenate")
+    return Stack.apply(*items, axis=negative_axis(axis, items[0].ndim + 1))
+
+
+@implements(np.array_split)
+def array_split(x: Any, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut into nearly equal sections, or at the given places along an axis."""
+    x = array(x)
+    at = negative_axis(axis, x.ndim)
+    n = x.shape[at]
+    if np.ndim(indices_or_sections):
+        cuts = [0, *(int(i) for i in indices_or_sections), n]
+    else:
+        sections = operator.index(indices_or_sections)
+        if sections < 1:
+            raise ValueError(f"split: {sections} sections")
+        cuts = [0, *np.cumsum([n // sections + (i < n % sections) for i in range(sections)]).tolist()]
+    return [x[along(at, slice(a, b))] for a, b in pairwise(cuts)]
+
+
+@implements(np.split)
+def split(x: Any, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut into equal sections, or at the given places along an axis."""
+    x = array(x)
+    if not np.ndim(indices_or_sections) and x.shape[axis] % indices_or_sections:
+        raise ValueError(f"split: axis {axis} of shape {tuple(x.shape)} has no {indices_or_sections} equal sections")
+    return array_split(x, indices_or_sections, axis)
+
+
+@implements(np.flip)
+def flip(x: Any, /, axis: Axis = None) -> Any:
+    """Reverse the elements along axes, by default all."""
+    x = array(x)
+    return Flip.apply(x, axis=negative_axes(axis, x.ndim))
+
+
+@implements(np.roll)
+def roll(x: Any, /, shift: Any, axis: Axis = None) -> Any:
+    """Move elements round along axes; with ``axis=None`` round the flattened array."""
+    x = array(x)
+    if axis is None:
+        return reshape(roll(ravel(x), shift, 0), x.shape)
+    shifts, axes = np.broadcast_arrays(shift, axis)
+    at = tuple(negative_axis(int(a), x.ndim) for a in np.atleast_1d(axes))
+    return Roll.apply(x, shift=tuple(int(s) for s in np.atleast_1d(shifts)), axis=at)
+
+
+@implements(np.repeat)
+def repeat(x: Any, /, repeats: Any, axis: int | None = None) -> Any:
+    """Repeat each element, so often or as often as an array says."""
+    x = array(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    at = negative_axis(axis, x.ndim)
+    if np.ndim(repeats) == 0:
+        wide = broadcast_to(
+            expand_dims(x, at if at == -1 else at + 1) if at != -1 else expand_dims(x, -1),
+            (*x.shape[: x.ndim + at + 1], int(repeats), *x.shape[x.ndim + at + 1 :]),
+        )
+        return reshape(wide, (*x.shape[: x.ndim + at], x.shape[at] * int(repeats), *x.shape[x.ndim + at + 1 :]))
+    return x[along(at, np.repeat(np.arange(x.shape[at]), np.asarray(repeats)))]
+
+
+@implements(np.tile)
+def tile(x: Any, /, reps: Any) -> Any:
+    """Repeat the whole array along each axis."""
+    x = array(x)
+    times = [int(r) for r in (reps if np.ndim(reps) else (reps,))]
+    ndim = max(len(times), x.ndim)
+    times = [1] * (ndim - len(times)) + times
+    shape = [1] * (ndim - x.ndim) + list(x.shape)
+    pairs = reshape(x, [n for s in shape for n in (1, s)])
+    wide = broadcast_to(pairs, [n for r, s in zip(times, shape, strict=True) for n in (r, s)])
+    return reshape(wide, [r * s for r, s in zip(times, shape, strict=True)])
+
+
+@implements(np.pad)
+def pad(x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
+    """Put a border round an array.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    pad_width : int, (before, after) or one such pair per axis
+        As for ``numpy.pad``.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        What the border holds.
+    constant_values : number
+        For mode "constant".
+
+    Raises
+    ------
+    NotImplementedError
+        For NumPy's other modes.
+    """
+    x = array(x)
+    if isinstance(pad_width, dict):
+        at = {negative_axis(a, x.ndim): w for a, w in pad_width.items()}
+        pad_width = [np.broadcast_to(at.get(a, 0), 2) for a in range(-x.ndim, 0)]
+    widths = tuple((int(a), int(b)) for a, b in np.broadcast_to(pad_width, (x.ndim, 2)))
+    if mode == "constant" and np.ndim(constant_values) == 0:
+        return Pad.apply(x, widths=widths, value=constant_values)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise NotImplementedError(f"pad: mode={mode!r}; constant (one value), edge, reflect, symmetric or wrap")
+    for axis, width in zip(range(-x.ndim, 0), widths, strict=True):
+        if width != (0, 0):
+            x = x[along(axis, np.pad(np.arange(x.shape[axis]), width, mode=mode))]  # type: ignore[call-overload]
+    return x

@@ -1,0 +1,623 @@
+"""Tensor: a value and the node that made it, with NumPy's attributes, operators and protocols.
+
+The functions are in ``ops/``; this class only says under which name a Tensor has them.  A value is never
+written into: an in-place write by the user makes the Tensor stand for a new value, and what was recorded
+before keeps the old one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from . import dispatch
+from .graph import LEAF, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is, record, use_tensor_class
+from .ops import casting, elementwise, indexing, products, reduction
+from .ops import shape as shaping
+from .sweep import HOOKS, collect, sweep
+
+
+def constant(value: Any) -> Tensor:
+    """Make a Tensor of a value that nobody else will write into, without copying."""
+    return cast(Tensor, make_tensor(value, None))
+
+
+def checked_array(data: Any, dtype: Any = None) -> Any:
+    """Return a new array of what a user gave, or say why it can't be one."""
+    if isinstance(data, Traced):
+        if data.node is not None or data.level:
+            raise TypeError("a Tensor that is being differentiated was given as data: write t.detach()")
+        data = data._value
+    try:
+        array = np.array(data, dtype=dtype)
+    except ValueError as error:
+        raise ValueError(f"Tensor: {error}; rows must have equal lengths") from None
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"Tensor: {type(data).__name__} {data!r:.60} gives an array of dtype {array.dtype}; "
+            "Tensors hold booleans, integers, floating and complex numbers"
+        )
+    return array[()]
+
+
+class Tensor(Traced):
+    """An array that remembers how it was computed, so that it can be differentiated.
+
+    Parameters
+    ----------
+    data : array_like
+        Numbers of any shape; they are copied.
+    requires_grad : bool, optional
+        Whether this is a variable (a leaf).  By default it is if the numbers are floating or complex.
+    dtype : dtype, optional
+        Any of NumPy's boolean, integer, floating and complex dtypes.
+
+    Attributes
+    ----------
+    grad : Tensor or None
+        What backward has added up for this leaf: its shape, its dtype.
+    node : Node or None
+        The recorded operation that made it; None for a constant.
+
+    Raises
+    ------
+    TypeError
+        For strings and objects, and for integers with ``requires_grad=True``.
+    ValueError
+        For rows of different lengths.
+
+    Notes
+    -----
+    For complex x = a + ib, ``grad`` of a real result L is dL/da + i dL/db (PyTorch's convention).
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> x = tg.Tensor([-20.0, 0.0, 1.2])
+    >>> y = tg.softplus(x)
+    >>> y.backward([1.0, 1.0, 1.0])
+    >>> x.grad
+    Tensor([2.06115362e-09, 5.00000000e-01, 7.68524783e-01])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    def __init__(self, data: Any, requires_grad: bool | None = None, *, dtype: Any = None) -> None:
+        value = checked_array(data, dtype)
+        floating = value.dtype.kind in "fc"
+        if requires_grad and not floating:
+            raise TypeError(_integer(value.dtype))
+        self._value = value
+        self.node = make_leaf(value, self) if floating and requires_grad is not False else None
+
+    def __init_subclass__(cls, internal: bool = False) -> None:
+        if not internal:
+            raise TypeError("Tensor can't be subclassed: ops tell Tensors by their exact class. Hold one instead")
+
+    # ------------------------------------------------------------------------------------ the engine's side
+
+    def _interpret(self, op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+        return record(self, op, arrays, params)
+
+    def _lift(self, value: Any, node: Node | None) -> Tensor:
+        return cast(Tensor, make_tensor(value, node))
+
+    def _become(self, other: Tensor, what: str) -> None:
+        """Stand for another value from now on; a leaf keeps its ``grad``."""
+        if other.shape != self.shape:
+            raise ValueError(f"{what}: the result has shape {other.shape}, which does not fit in shape {self.shape}")
+        if not np.can_cast(other.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"{what}: a result of dtype {other.dtype} does not fit in dtype {self.dtype}")
+        if other.dtype != self.dtype:
+            other = other.astype(self.dtype)
+        node = self.node
+        self._value = other._value
+        self.__class__ = Tensor
+        if node is None or node.op is not LEAF:
+            self.node = other.node
+        elif other.node is not None:
+            self._home, self.node = node, other.node
+
+    # ------------------------------------------------------------------------------------ value and gradient
+
+    @property
+    def data(self) -> Any:
+        """The array, to read or to write into; what was recorded before is not touched.
+
+        The first reading makes a copy that is this Tensor's from then on, and ops record copies of it:
+        to read without a copy use `numpy`, to update a parameter ``with tg.no_grad(): p -= ...``.
+        """
+        if type(self) is Tensor:
+            self._value = np.array(self._value)
+            self.__class__ = _Exposed
+        return self._value
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        value = checked_array(new)
+        if value.shape != self.shape:
+            raise ValueError(f"data: shape {value.shape} for a Tensor of shape {self.shape}")
+        if not np.can_cast(value.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"data: dtype {value.dtype} for a Tensor of dtype {self.dtype}")
+        self._value = value.astype(self.dtype)
+        self.__class__ = Tensor
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What backward has added up; None before, and for everything but leaves."""
+        return getattr(self, "_grad", None)
+
+    @grad.setter
+    def grad(self, new: Any) -> None:
+        if new is not None:
+            if self.node is None or not (self.is_leaf or hasattr(self, "_home")):
+                raise RuntimeError("grad: only a leaf (a Tensor you made, with requires_grad) has one")
+            new = new if isinstance(new, Tensor) else Tensor(new, requires_grad=False)
+            if new.shape != self.shape:
+                raise ValueError(f"grad: shape {new.shape} for a Tensor of shape {self.shape}")
+        self._grad = new
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: ``grad`` is None again."""
+        self.grad = None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether ops on this Tensor are recorded."""
+        return self.node is not None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make a constant a leaf, or a leaf a constant; return self."""
+        if requires_grad and self.node is None:
+            if self.dtype.kind not in "fc":
+                raise TypeError(_integer(self.dtype))
+            self.node = make_leaf(self._value, self)
+        elif not requires_grad and self.node is not None:
+            if not self.is_leaf:
+                raise RuntimeError("requires_grad_(False): this Tensor was computed; write t.detach()")
+            self.node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this Tensor was made by the user and not by an op."""
+        return self.node is None or self.node.op is LEAF
+
+    def detach(self) -> Tensor:
+        """Return a constant with the same value."""
+        return constant(self._taken())
+
+    def numpy(self) -> Any:
+        """Return the value as an array that can't be written to, without a copy."""
+        array = np.asarray(self._value).view()
+        array.flags.writeable = False
+        return array
+
+    def item(self, *index: int) -> Any:
+        """Return the one element as a Python number; with an index, that element."""
+        if not index and self.size != 1:
+            raise ValueError(f"item: a Tensor of shape {self.shape} has {self.size} elements; index it first")
+        return np.asarray(self._value).item(*index)
+
+    def tolist(self) -> Any:
+        """Return the value as nested lists of Python numbers."""
+        return np.asarray(self._value).tolist()
+
+    def backward(self, cotangent: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None) -> None:
+        """Differentiate: add to every leaf's ``grad`` the derivative of this Tensor with respect to it.
+
+        Parameters
+        ----------
+        cotangent : array_like, optional
+            What each element counts for, of this Tensor's shape.  One element counts for 1 by default.
+        create_graph : bool
+            Record the sweep itself, so that the gradients can be differentiated again.
+        retain_graph : bool, optional
+            Keep what the graph saved, so that backward can be called again.  By default as ``create_graph``.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing was recorded; if the graph was released by an earlier backward; for several elements
+            without a cotangent.
+        ValueError, TypeError
+            If the cotangent has another shape, or a dtype that can't be this Tensor's.
+
+        Notes
+        -----
+        All or nothing: if a rule raises, no ``grad`` has changed.
+
+        Examples
+        --------
+        >>> import tinygrad_sp as tg
+        >>> x = tg.Tensor(3.0)
+        >>> (x**3).backward(create_graph=True)
+        >>> x.grad
+        Tensor(27., op=Multiply)
+        >>> first, x.grad = x.grad, None
+        >>> first.backward()
+        >>> x.grad
+        Tensor(18.)
+        """
+        node = self._recorded("backward")
+        seed = self._cotangent(cotangent)
+        retain = create_graph if retain_graph is None else retain_graph
+        if create_graph:
+            with mode_is(Mode()):
+                found = sweep([(node, self._lift(seed, None))], lift=self._lift, release=not retain)
+        else:
+            found = sweep([(node, seed)], release=not retain)
+        grads = [(leaf.owner(), grad) for leaf, grad in found.items()]
+        sums = [(tensor, _sum(tensor.grad, grad)) for tensor, grad in grads if tensor is not None]
+        for tensor, grad in sums:
+            tensor._grad = grad
+
+    def _recorded(self, name: str) -> Node:
+        """Return the node, or say why there is none."""
+        if self.node is not None:
+            return self.node
+        if self.dtype.kind not in "fc":
+            raise RuntimeError(f"{name}: {_integer(self.dtype)}")
+        raise RuntimeError(
+            f"{name}: this Tensor is a constant: nothing it was computed from has requires_grad=True, or it was "
+            "computed under no_grad() or detached. Make the inputs Tensors: x = tg.Tensor(data)"
+        )
+
+    def _cotangent(self, given: Any) -> Any:
+        """Return the cotangent to begin with, of this Tensor's shape and dtype."""
+        if given is None:
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward: this Tensor has shape {self.shape}; either reduce it, t.sum().backward(), or say what "
+                    f"each element counts for, t.backward(cotangent) with a cotangent of shape {self.shape}"
+                )
+            return np.ones(self.shape, self.dtype)[()]
+        value = given._value if isinstance(given, Tensor) else checked_array(given)
+        if value.shape != self.shape:
+            raise ValueError(
+                f"backward: the cotangent has shape {value.shape}, the Tensor {self.shape}; they must agree"
+            )
+        if not np.can_cast(value.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"backward: the cotangent has dtype {value.dtype}, which can't be cast to {self.dtype}")
+        return value.astype(self.dtype)
+
+    # ------------------------------------------------------------------------------------ NumPy's attributes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        shape: tuple[int, ...] = self._value.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+        dtype: np.dtype[Any] = self._value.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes in an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def T(self) -> Any:
+        """The axes reversed."""
+        return shaping.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return shaping.matrix_transpose(self)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return casting.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return casting.imag(self)
+
+    @property
+    def flat(self) -> Iterator[Any]:
+        """The elements one by one."""
+        return iter(shaping.ravel(self))
+
+    # ------------------------------------------------------------------------------------ methods and operators
+
+    sum = reduction.sum
+    mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    prod = reduction.prod
+    max = reduction.max
+    min = reduction.min
+    argmax = reduction.argmax
+    argmin = reduction.argmin
+    all = reduction.all
+    any = reduction.any
+    cumsum = reduction.cumsum
+    cumprod = reduction.cumprod
+    swapaxes = shaping.swapaxes
+    squeeze = shaping.squeeze
+    ravel = flatten = shaping.ravel
+    repeat = shaping.repeat
+    take = indexing.take
+    clip = indexing.clip
+    nonzero = indexing.nonzero
+    dot = products.dot
+    astype = casting.astype
+    conj = conjugate = elementwise.conjugate
+    round = casting.round
+    exp = elementwise.exp
+    log = elementwise.log
+    sqrt = elementwise.sqrt
+
+    def reshape(self, *lengths: Any, order: str = "C") -> Any:
+        """Return the same elements in another shape, given as one sequence or as several ints."""
+        return shaping.reshape(self, lengths[0] if len(lengths) == 1 else lengths, order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """Return the axes in another order, given as one sequence or as several ints; by default reversed."""
+        one = len(axes) == 1 and (axes[0] is None or np.ndim(axes[0]))
+        return shaping.transpose(self, axes[0] if one else axes or None)
+
+    def copy(self) -> Any:
+        """Return a Tensor of the same value that is recorded as computed from this one."""
+        return elementwise.positive(self)
+
+    __add__ = elementwise.add
+    __sub__ = elementwise.subtract
+    __mul__ = elementwise.multiply
+    __truediv__ = elementwise.divide
+    __floordiv__ = elementwise.floor_divide
+    __mod__ = elementwise.remainder
+    __pow__ = elementwise.power
+    __neg__ = elementwise.negative
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.absolute
+    __matmul__ = products.matmul
+    __invert__ = elementwise.invert
+    __and__ = elementwise.bitwise_and
+    __or__ = elementwise.bitwise_or
+    __xor__ = elementwise.bitwise_xor
+    __lshift__ = elementwise.left_shift
+    __rshift__ = elementwise.right_shift
+    __lt__ = elementwise.less
+    __le__ = elementwise.less_equal
+    __gt__ = elementwise.greater
+    __ge__ = elementwise.greater_equal
+    __getitem__ = indexing.getitem
+    __hash__ = object.__hash__
+
+    def __radd__(self, other: Any) -> Any:
+        return elementwise.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return elementwise.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return elementwise.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return elementwise.divide(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return elementwise.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return elementwise.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return elementwise.power(other, self)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return products.matmul(other, self)
+
+    def __rand__(self, other: Any) -> Any:
+        return elementwise.bitwise_and(other, self)
+
+    def __ror__(self, other: Any) -> Any:
+        return elementwise.bitwise_or(other, self)
+
+    def __rxor__(self, other: Any) -> Any:
+        return elementwise.bitwise_xor(other, self)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return elementwise.left_shift(other, self)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return elementwise.right_shift(other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return elementwise.floor_divide(self, other), elementwise.remainder(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return elementwise.floor_divide(other, self), elementwise.remainder(other, self)
+
+    def __eq__(self, other: object) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented
+        return elementwise.equal(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented
+        return elementwise.not_equal(self, other)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        value = value if isinstance(value, (Traced, int, float, complex)) else checked_array(value)
+        self._become(indexing.setitem(self, index, value), "setitem")
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d Tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d Tensor")
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a Tensor of shape {self.shape} is ambiguous: use t.any() or t.all()")
+        return bool(self._value)
+
+    def __float__(self) -> float:
+        return float(self._one("float"))
+
+    def __int__(self) -> int:
+        return int(self._one("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._one("complex"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.shape:
+            raise TypeError(f"only an integer Tensor with no axes is an index; this has {self.dtype}, {self.shape}")
+        return int(self._value)
+
+    def _one(self, name: str) -> Any:
+        if self.size != 1:
+            raise TypeError(f"{name}() of a Tensor of shape {self.shape}: it has {self.size} elements; index it first")
+        return self.item()
+
+    def __round__(self, digits: int = 0) -> Any:
+        return casting.round(self, digits)
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if not self.shape:
+            return format(self.item(), spec)
+        show: Any = {"all": lambda x: format(x, spec)}
+        return np.array2string(np.asarray(self._value), separator=", ", formatter=show)
+
+    def __repr__(self) -> str:
+        text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
+        if self.dtype not in (np.float64, np.int64, np.complex128, np.bool_):
+            text += f", dtype={self.dtype}"
+        if self.size == 0 and self.shape != (0,):
+            text += f", shape={self.shape}"
+        if self.node is not None:
+            text += ", requires_grad=True" if self.node.op is LEAF else f", op={self.node.op.name}"
+        return f"Tensor({text})"
+
+    # ------------------------------------------------------------------------------------ NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return dispatch.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        return dispatch.call_function(func, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.node is not None:
+            raise TypeError(
+                "a Tensor that is being differentiated would silently become a plain array: write t.detach() for a "
+                "constant, t.numpy() for its value; to put Tensors together write tg.stack([...]) or t[i] = ..."
+            )
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    # ------------------------------------------------------------------------------------ hooks, copies
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
+        """Call ``hook(cotangent)`` in every sweep that passes here; what it returns, if anything, is used instead.
+
+        Returns a function that removes the hook.
+        """
+        hooks = HOOKS.setdefault(self._recorded("register_hook"), {})
+        key = max(hooks, default=0) + 1
+        hooks[key] = hook
+        return lambda: cast(None, hooks.pop(key, None))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # All ancestors first, oldest first: so no node is met before its parents, and nothing recurses.
+        ancestors = [] if self.node is None else collect([self.node])[::-1]
+        return _rebuild, (self._taken(), ancestors, self.node, getattr(self, "_home", None), self.grad)
+
+    def __copy__(self) -> Tensor:
+        other = cast(Tensor, make_tensor(self._taken(), self.node))
+        if self.node is not None and self.is_leaf:
+            other.node = make_leaf(other._value, other)
+        return other
+
+
+class _Exposed(Tensor, internal=True):
+    """A Tensor whose array the user may hold and write into: a graph gets copies of it.
+
+    A class of its own, so that ops find it by the test for the exact class that they make anyway.
+    """
+
+    __slots__ = ()
+
+    def _taken(self) -> Any:
+        return np.array(self._value)[()]
+
+
+_Exposed.__name__ = _Exposed.__qualname__ = "Tensor"
+use_tensor_class(Tensor)
+
+
+def _rebuild(value: Any, ancestors: list[Node], node: Node | None, home: Node | None, grad: Tensor | None) -> Tensor:
+    """Make a Tensor again; the ancestors are there only to have been made before it."""
+    del ancestors
+    tensor = cast(Tensor, make_tensor(value, node))
+    if home is not None:
+        tensor._home = home
+    leaf = node if home is None else home
+    if leaf is not None and leaf.op is LEAF:
+        leaf.owner = weakref.ref(tensor)
+        tensor._grad = grad
+    return tensor
+
+
+def _integer(dtype: np.dtype[Any]) -> str:
+    return (
+        f"a Tensor of dtype {dtype} has no gradient: only floating and complex numbers can vary. Write 3.0, not 3, "
+        "or dtype=float"
+    )
+
+
+def _sum(old: Tensor | None, new: Any) -> Tensor:
+    """Add to a gradient; the sum is recorded where either was."""
+    new = make_tensor(new._value, new.node) if isinstance(new, Tensor) else constant(new)
+    return cast(Tensor, new if old is None else old + new)
+
+
+def _in_place(name: str, function: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Tensor]:
+    def operator(self: Tensor, other: Any) -> Tensor:
+        result = function(self, other)
+        if not isinstance(result, Tensor):
+            return NotImplemented
+        self._become(result, name)
+        return self
+
+    operator.__name__ = name
+    return operator
+
+
+for _name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split():
+    setattr(Tensor, f"__i{_name}__", _in_place(f"__i{_name}__", getattr(Tensor, f"__{_name}__")))
