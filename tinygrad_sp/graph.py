@@ -95,6 +95,9 @@ class Node:
     owner: Callable[[], Any]
     px: Node | None
     py: Node | None
+    out: Array
+    x: Array
+    y: Array
     rest: tuple[tuple[Node | None, ...], Array, tuple[Array, ...], dict[str, Any]]
 
     @property
@@ -162,6 +165,8 @@ class Spec:
     """Shape and dtype of an array that a rule does not read (its parameter is named ``_x``)."""
 
     __slots__ = ("dtype", "shape")
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
 
     def __init__(self, form: Form) -> None:
         self.shape, self.dtype = ((), np.dtype(_float64)) if form is _float64 else form
@@ -436,7 +441,7 @@ def make_node(
         form = form_of(out)
         if form is not _float64 and form[1].kind not in "fc":
             return None
-    node = _new(Node)
+    node: Node = _new(Node)
     node.op, node.form, node.age = op, form, _next_age()
     keeps = op.keeps
     last = len(keeps) - 1
@@ -476,10 +481,10 @@ class _Pick(Op):
 
 
 def _picked(node: Node, i: int, value: Array) -> Node:
-    pick = _new(Node)
+    pick: Node = _new(Node)
     pick.op, pick.form, pick.age = _Pick.op, form_of(value), _next_age()
     pick.rest = ((node,), None, (None,), {"i": i})
-    return pick  # type: ignore[no-any-return]
+    return pick
 
 
 class Bundle(tuple[Any, ...]):

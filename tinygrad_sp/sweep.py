@@ -63,7 +63,7 @@ def sweep(
     found: dict[Node, Any] = {}
     passed: list[Node] = []
     mode = MODE.get()
-    pull = _Pull(pending, owned, lift, masked, mode and mode.watch_rule, order if ends else None)
+    pull = _Pull(pending, owned, lift, masked, mode.watch_rule if mode else None, order if ends else None)
     fast = lift is None and not masked and pull.watch is None
     hooks = HOOKS or None
     take = pending.pop
@@ -134,7 +134,8 @@ def _collect(roots: list[Node], ends: set[Node] | None, released_too: bool = Fal
     oldest = min((node.age for node in ends), default=0) if ends is not None else 0
     masked = careful = False
     seen = set(roots)
-    stack, order = list(seen), []
+    stack = list(seen)
+    order: list[Node] = []
     pop, push, see, put = stack.pop, stack.append, seen.add, order.append
     while stack:
         node = pop()

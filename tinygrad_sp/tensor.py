@@ -607,8 +607,8 @@ def _sum(old: Tensor | None, new: Any) -> Tensor:
     return cast(Tensor, new if old is None else old + new)
 
 
-def _in_place(name: str, function: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Tensor]:
-    def operator(self: Tensor, other: Any) -> Tensor:
+def _in_place(name: str, function: Callable[[Any, Any], Any]) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
         result = function(self, other)
         if not isinstance(result, Tensor):
             return NotImplemented

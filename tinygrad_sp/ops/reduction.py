@@ -87,7 +87,7 @@ class Var(Op):
 
     @staticmethod
     def forward(x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
-        return np.var(x, axis=axis, keepdims=keepdims, ddof=correction)  # type: ignore[call-overload]
+        return np.var(x, axis=axis, keepdims=keepdims, ddof=correction)
 
     @staticmethod
     def backward(grad: Any, _out: Any, x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
@@ -103,7 +103,7 @@ class Std(Op):
 
     @staticmethod
     def forward(x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
-        return np.std(x, axis=axis, keepdims=keepdims, ddof=correction)  # type: ignore[call-overload]
+        return np.std(x, axis=axis, keepdims=keepdims, ddof=correction)
 
     @staticmethod
     def backward(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:

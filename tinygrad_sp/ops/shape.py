@@ -251,9 +251,8 @@ def moveaxis(x: Any, /, source: int | Sequence[int], destination: int | Sequence
     (3, 1)
     """
     x = array(x)
-    one = isinstance(source, int)
-    src = [negative_axis(a, x.ndim) for a in ([source] if one else source)]  # type: ignore[list-item, union-attr]
-    dst = [negative_axis(a, x.ndim) for a in ([destination] if one else destination)]  # type: ignore[list-item, union-attr]
+    src = [negative_axis(int(a), x.ndim) for a in np.atleast_1d(source)]
+    dst = [negative_axis(int(a), x.ndim) for a in np.atleast_1d(destination)]
     if len(src) != len(dst) or len(set(src)) < len(src) or len(set(dst)) < len(dst):
         raise ValueError(f"moveaxis: source {source} and destination {destination} must name as many different axes")
     order = [a for a in range(-x.ndim, 0) if a not in src]
