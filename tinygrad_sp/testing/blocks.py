@@ -1,0 +1,318 @@
+"""Three ways to differentiate an input numerically, each as exact as its cost allows.
+
+* *elementwise*: every output depends on its own element of the input only (found out by trying), so one
+  ladder moves all elements at once and gives every derivative by itself;
+* *columns*: few coordinates: a ladder each;
+* *directions*: many: a few random directions through all of them, and a bisection when one disagrees.
+
+The number of evaluations never grows with the size beyond `COLUMNS` coordinates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compare import WRONG, Entries, both_wrong, join_entries
+from .numeric import (
+    EPS64,
+    SMOOTH,
+    Estimate,
+    Samples,
+    estimate,
+    join,
+    ladder,
+    merge,
+    power_of_two,
+)
+from .precise import AFFORDABLE, Analytic, Precise, coordinates
+
+Array = NDArray[Any]
+
+COLUMNS = 40  # coordinates up to which each gets a ladder of its own
+ROWS = 32  # outputs up to which each gets a cotangent of its own
+DIRECTIONS = 3
+
+
+@dataclass
+class Block:
+    """A stretch of coordinates that is checked together, and how."""
+
+    start: int
+    stop: int
+    mode: str
+    per: int = 1  # coordinates per element
+    entries: Any = None
+
+
+class Derivatives:
+    """Analytic derivatives at the best precision, each with what rounding may have done to it."""
+
+    def __init__(self, sides: list[Analytic]) -> None:
+        self.best, self.below = sides[0], sides[1] if len(sides) > 1 else None
+        self.cache: dict[bytes, tuple[Array, Array]] = {}
+
+    def pull(self, v: Array) -> tuple[Array, Array]:
+        """Gradients for a cotangent vector, and their slack."""
+        key = v.astype(np.float64).tobytes() if v.size <= AFFORDABLE else b""
+        if key and key in self.cache:
+            return self.cache[key]
+        found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
+        if key:
+            self.cache[key] = found
+        return found
+
+    def _measured(self, a: Array, low: Array | None) -> tuple[Array, Array]:
+        with np.errstate(all="ignore"):
+            eps = max(EPS64, float(np.finfo(a.dtype).eps))
+            slack = 16 * eps * np.abs(a.astype(np.float64))
+            if low is not None:
+                ratio = eps / float(np.finfo(low.dtype).eps)
+                slack = slack + 8 * min(ratio, 1.0) * np.nan_to_num(np.abs((a - low).astype(np.float64)))
+            return a.astype(np.float64), np.nan_to_num(slack, posinf=0.0)
+
+
+class Checker:
+    """Compare the derivatives of one subject at one point."""
+
+    def __init__(self, p: Precise, derivatives: Derivatives, rng: np.random.Generator) -> None:
+        self.p, self.d, self.rng = p, derivatives, rng
+        self.steps = ladder(p.work is np.longdouble)
+        self.finite = np.isfinite(p.f)
+        self.unit = self._units()
+
+    def _units(self) -> Array:
+        """Give the size of every coordinate: its own, or for zeros that of its neighbours."""
+        unit = power_of_two(self.p.x)
+        for start, stop in zip(self.p.edges[:-1], self.p.edges[1:], strict=True):
+            part = unit[start:stop]
+            some = part[self.p.x[start:stop] != 0]
+            part[self.p.x[start:stop] == 0] = np.sort(some)[len(some) // 2] if some.size else 1
+        return unit
+
+    # -------------------------------------------------------------------------------- structure
+
+    def blocks(self, detail: str = "auto") -> list[Block]:
+        """Decide how each input is to be checked."""
+        found: list[Block] = []
+        for k, array in enumerate(self.p.native):
+            start, stop = int(self.p.edges[k]), int(self.p.edges[k + 1])
+            per = 2 if array.dtype.kind == "c" else 1
+            if stop == start:
+                continue
+            if array.size > 1 and detail == "auto" and self._elementwise(array, start, stop, per):
+                found.append(Block(start, stop, "elementwise", per))
+            elif stop - start <= COLUMNS or detail == "columns":
+                found.append(Block(start, stop, "columns", per))
+            else:
+                found.append(Block(start, stop, "directions", per))
+        return found
+
+    def _elementwise(self, array: Array, start: int, stop: int, per: int) -> bool:
+        """Whether outputs depend on their own elements only: move half of the elements and look."""
+        if not self.p.m or any(o.shape != array.shape for o in self.p.outputs):
+            return False
+        index = np.arange(array.size)
+        bits = [index >> b & 1 for b in range(int(array.size - 1).bit_length())]
+        if array.size > 40:
+            bits = [self.rng.integers(0, 2, array.size) for _ in range(4 if array.size <= AFFORDABLE else 2)]
+        owner = self._owners()
+        with np.errstate(all="ignore"):
+            for bit in bits:
+                for mine in (bit == 1, bit == 0)[: 2 if array.size <= 40 else 1]:
+                    u = np.zeros_like(self.p.x)
+                    u[start:stop] = np.where(np.repeat(mine, per), self.unit[start:stop], 0)
+                    there = self.p.at(self.p.x + u / 8)
+                    still = ~mine[owner]
+                    if not np.array_equal(there[still], self.p.f[still], equal_nan=True):
+                        return False
+        return True
+
+    def _owners(self) -> Array:
+        """Which element each lane belongs to, for outputs of the input's shape."""
+        parts = [np.repeat(np.arange(o.size), coordinates(o) // max(o.size, 1)) for o in self.p.outputs]
+        return np.concatenate(parts)
+
+    # -------------------------------------------------------------------------------- elementwise
+
+    def elementwise(self, b: Block) -> Entries:
+        """Compare every element of an elementwise function, from one ladder."""
+        owner = self._owners()
+        keep = self._selected(b, owner)
+        parts = []
+        for q in range(b.per):
+            coordinate = b.start + owner[keep] * b.per + q
+            analytic, slack = self._diagonal(coordinate, keep)
+            e = self._sharp(b, q, coordinate, keep)
+            first = Entries.of(coordinate, keep, analytic, slack, e)
+            if (first.status == WRONG).any():
+                second = self._elements(b, q, coordinate, keep, self.unit * 0.75)
+                again = Entries.of(coordinate, keep, analytic, slack, second)
+                first.status = both_wrong(first, again)
+            parts.append(first)
+        return join_entries(parts)
+
+    def _selected(self, b: Block, owner: Array) -> Array:
+        """Which lanes to look at one by one: all, or of very many the extremes and a random share."""
+        lanes = np.arange(self.p.m)
+        if lanes.size <= AFFORDABLE:
+            return lanes
+        x = self.p.x[b.start : b.stop : b.per][owner]
+        ends = np.argpartition(np.abs(x), [500, x.size - 500])
+        some = self.rng.choice(lanes, 1000, replace=False)
+        parts = [ends[:500], ends[-500:], some]
+        for q in range(b.per):
+            worst = np.nan_to_num(self._suspicion(b, q, owner), nan=np.inf)
+            parts.append(np.argpartition(worst, -2000)[-2000:])
+        return np.unique(np.concatenate(parts))
+
+    def _suspicion(self, b: Block, q: int, owner: Array) -> Array:
+        """Say roughly how far each lane's derivative is from a difference quotient, to choose whom to look at."""
+        u = np.zeros_like(self.p.x)
+        u[b.start + q : b.stop : b.per] = self.unit[b.start + q : b.stop : b.per]
+        with np.errstate(all="ignore"):
+            coarse, fine = (
+                (self.p.at(self.p.x + u * t) - self.p.at(self.p.x - u * t)) / 2 / t for t in (2**-8, 2**-10)
+            )
+            numeric = (fine + (fine - coarse) / 15) / self.unit[b.start + owner * b.per + q]
+            lanes = np.arange(self.p.m)
+            analytic, _ = self._diagonal(b.start + owner * b.per + q, lanes)
+            size = np.abs(numeric) + 1e-13 * np.abs(self.p.f) / np.abs(self.unit[b.start + owner * b.per + q])
+            return np.asarray(np.abs(analytic - numeric) / (size + 1e-300), np.float64)
+
+    def _diagonal(self, coordinate: Array, keep: Array) -> tuple[Array, Array]:
+        """Analytic derivatives of lanes by their own elements, from one cotangent per kind of lane."""
+        analytic, slack = np.zeros(keep.size), np.zeros(keep.size)
+        at = 0
+        for output in self.p.outputs:
+            n = coordinates(output)
+            per = max(n // max(output.size, 1), 1)
+            for q in range(per):
+                v = np.zeros(self.p.m)
+                v[at + q : at + n : per] = self._signs(len(range(q, n, per)))
+                v[~self.finite] = 0
+                g, s = self.d.pull(v)
+                mine = (keep >= at) & (keep < at + n) & ((keep - at) % per == q) & self.finite[keep]
+                analytic[mine] = g[coordinate[mine]] / v[keep[mine]]
+                slack[mine] = s[coordinate[mine]] / np.abs(v[keep[mine]])
+            at += n
+        return analytic, slack
+
+    def _signs(self, n: int) -> Array:
+        return self.rng.choice([1.0, -1.0, 2.0, -0.5], n)
+
+    def _elements(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Estimate:
+        u = np.zeros_like(self.p.x)
+        u[b.start + q : b.stop : b.per] = unit[b.start + q : b.stop : b.per]
+        s = self.p.ladder(u, self.steps if self.p.n <= AFFORDABLE else self.steps[1:14], keep)
+        s.unit = unit[coordinate]
+        return estimate(s)
+
+    def _sharp(self, b: Block, q: int, coordinate: Array, keep: Array) -> Estimate:
+        """One ladder at the elements' own sizes, and others where that said too little."""
+        e = self._elements(b, q, coordinate, keep, self.unit)
+        for unit in self._other_units(b, e, coordinate):
+            e = merge(e, self._elements(b, q, coordinate, keep, unit))
+        return e
+
+    def _other_units(self, b: Block, e: Estimate, coordinate: Array) -> list[Array]:
+        """Steps of size one for small elements, and much smaller and larger ones for zeros."""
+        poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, 4))
+        poor &= self.finite.any()
+        if not poor.any():
+            return []
+        mine = coordinate[poor]
+        unit, zero = self.unit[mine], self.p.x[mine] == 0
+        found = []
+        if (unit < 0.25).any():
+            found.append(np.fmax(self.unit, 1))
+        if (zero & ~(e.bar[poor] <= 1e-13 * np.fmax(e.scale[poor], 1))).any() or not np.isfinite(e.bar[poor]).all():
+            found.append(self.unit * self.p.x.dtype.type(2.0**-36))
+        del b
+        return found
+
+    # -------------------------------------------------------------------------------- columns
+
+    def one(self, b: Block) -> Entries:
+        """Compare one block coordinate by coordinate."""
+        return self.columns([b])
+
+    def columns(self, blocks: list[Block]) -> Entries:
+        """Compare coordinate by coordinate, every output (or a few random sums of outputs)."""
+        which = np.concatenate([np.arange(b.start, b.stop) for b in blocks])
+        cotangents, names = self.cotangents()
+        e = self._columns(which, self.unit, cotangents)
+        e = self._sharper(which, cotangents, e)
+        pulled = [self.d.pull(v) for v in cotangents]
+        analytic = np.array([g[which] for g, _ in pulled]).T.reshape(-1)
+        slack = np.array([s[which] for _, s in pulled]).T.reshape(-1)
+        rows = np.repeat(which, len(names))
+        first = Entries.of(rows, np.tile(names, which.size), analytic, slack, e)
+        bad = np.flatnonzero((first.status == WRONG).reshape(which.size, -1).any(axis=1))
+        if bad.size:
+            second = self._columns(which[bad], self.unit * 0.75, cotangents)
+            lanes = (bad[:, None] * len(names) + np.arange(len(names))).reshape(-1)
+            old = first.where(lanes)
+            again = Entries.of(old.coordinate, old.lane, old.analytic, old.slack, second)
+            first.status[lanes] = both_wrong(old, again)
+        return first
+
+    def cotangents(self) -> tuple[Array, Array]:
+        """One cotangent per output if they are few, else a sum, two random ones and a levelled one."""
+        p = self.p
+        if p.m <= ROWS:
+            return np.eye(p.m)[self.finite], np.flatnonzero(self.finite)
+        v = np.stack([np.ones(p.m), self._signs(p.m), self.rng.integers(-3, 4, p.m) / 2, self._levelled()])
+        v[:, ~self.finite] = 0
+        return v, -1 - np.arange(len(v))
+
+    def _levelled(self) -> Array:
+        """Give a cotangent in which every output has an equal say, however little it moves."""
+        with np.errstate(all="ignore"):
+            there = self.p.at(self.p.x + self.unit / 256)
+            change = np.abs((there - self.p.f).astype(np.float64))
+            least = 1e7 * (self.p.eps * np.abs(self.p.f)).astype(np.float64)
+            change = np.where(np.isfinite(change), np.fmax(change, least), 0)
+            some = change[change > 0]
+            typical = np.median(some) if some.size else 1.0
+            weight = np.clip(typical / np.where(change > 0, change, typical), 1e-12, 1e12)
+        return self._signs(self.p.m) * power_of_two(weight)
+
+    def _columns(self, which: Array, unit: Array, cotangents: Array) -> Estimate:
+        parts: list[Samples] = []
+        whole = self.p.m <= ROWS
+        for i in which:
+            u = np.zeros_like(self.p.x)
+            u[i] = unit[i]
+            lanes = np.flatnonzero(self.finite) if whole else None
+            s = self.p.ladder(u, self.steps, lanes, None if whole else cotangents.astype(self.p.x.dtype))
+            s.unit = np.full(s.plus.shape[1], unit[i])
+            parts.append(s)
+        return estimate(join(parts)) if parts else Estimate.empty(0)
+
+    def _sharper(self, which: Array, cotangents: Array, e: Estimate) -> Estimate:
+        """Repeat with other steps those columns that came out poor."""
+        width = len(cotangents)
+        for factor in ("one", "tiny"):
+            poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, 4))
+            poor &= ~(e.bar <= 1e-13 * np.fmax(e.scale, 0)) | (np.repeat(self.unit[which], width) < 0.25)
+            columns: Any = np.flatnonzero(poor.reshape(which.size, width).any(axis=1)) if width else []
+            unit = np.fmax(self.unit, 1) if factor == "one" else self.unit * self.p.x.dtype.type(2.0**-36)
+            zero = self.p.x[which] == 0
+            columns = [c for c in columns if (factor == "one") == bool(unit[which[c]] != self.unit[which[c]])]
+            columns = [c for c in columns if factor == "one" or zero[c]]
+            if not len(columns):
+                continue
+            lanes = (np.asarray(columns)[:, None] * width + np.arange(width)).reshape(-1)
+            other = self._columns(which[columns], unit, cotangents)
+            mixed = merge(_pick(e, lanes), other)
+            for name in vars(mixed):
+                getattr(e, name)[lanes] = getattr(mixed, name)
+        return e
+
+
+def _pick(e: Estimate, lanes: Array) -> Estimate:
+    return Estimate(**{name: value[lanes] for name, value in vars(e).items()})

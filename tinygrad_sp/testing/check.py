@@ -1,0 +1,395 @@
+"""gradcheck: compare analytic with numeric derivatives, and say what was found.
+
+The order of events: the function is looked at (precision, structure), its derivative's conduct is tried
+(`contract`), its numbers are compared at the given point (`blocks`, `directions`) and at others (`probe`),
+and, if something is wrong in a recorded graph, the op to blame is found (`culprit`).
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import probe
+from .blocks import ROWS, Block, Checker, Derivatives
+from .compare import RIGHT, UNSURE, WRONG, Entries, join_entries
+from .contract import Problem, contract, where
+from .directions import directions, power
+from .forward import forward
+from .numeric import KINDS, SMOOTH
+from .precise import Analytic, Precise, analytic_pair, coordinates, lanes_of, like_view
+from .report import InputReport, Report, Row
+from .subject import GivenSubject, PairSubject, Subject, TensorSubject
+
+Array = NDArray[Any]
+
+SHOWN = 8  # rows of each kind in a report
+
+
+def gradcheck(
+    f: Any,
+    *inputs: Any,
+    order: int = 1,
+    modes: Sequence[str] = ("vjp",),
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    grad: Callable[..., Any] | None = None,
+    gradients: Any = None,
+    domain: Any = "auto",
+    generators: Sequence[Any] = (),
+    convention: str = "ascent",
+    detail: str = "auto",
+    seed: int = 0,
+) -> Report:
+    """Check the derivatives of a function against differences that know their own error.
+
+    Parameters
+    ----------
+    f : callable
+        A function of Tensors (or an `Op`), a plain function with ``vjp=`` (or ``grad=``, ``gradients=``), or a
+        pair ``(f, vjp)``.  It may return one array or nested containers of them.
+    *inputs
+        Arrays, numbers or nested tuples, lists and dicts of them.  Floating and complex ones are varied;
+        integers, booleans and everything else are passed along.
+    order : int
+        2 checks the derivatives of the derivatives as well, and so on (functions of Tensors only).
+    modes : sequence of str
+        "vjp", "jvp" or both; with both it is checked that they are transposes of each other.
+    vjp : callable, optional
+        ``vjp(g, *inputs)``, ``vjp(g, out, *inputs)`` or ``vjp(*inputs) -> (out, pull)``.
+    jvp : callable, optional
+        ``jvp(primals, tangents)``, giving the tangent or (value, tangent).
+    grad : callable, optional
+        ``grad(*inputs)``: the gradient(s) of the sum of the results.
+    gradients : array or sequence of arrays, optional
+        Numbers said to be the gradient(s) of the sum of the results.
+    domain : "auto", None, pair or list of pairs
+        Other points to try: by default a few dozen around zero and around the inputs where the function works
+        element by element; ``(lo, hi)`` for all inputs or for each; None for the given point only.
+    generators : sequence of numpy.random.Generator
+        Set back before every evaluation, so that a stochastic function is one function.  Those among the
+        inputs or in the function's closure are found without being named.
+    convention : str
+        "ascent" (gradient of a real L is dL/da + i dL/db) or "conjugate" (JAX's) for complex numbers.
+    detail : str
+        "columns" looks at every coordinate by itself however many there are.
+    seed : int
+        Of the random cotangents, directions and points.
+
+    Returns
+    -------
+    Report
+        ``report.verdict`` is "pass", "fail" or "inconclusive"; printed, it says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_sp.testing import gradcheck
+    >>> gradcheck(np.sin, np.array([0.5, 2.0]), vjp=lambda g, x: g * np.cos(x)).verdict
+    'pass'
+    >>> report = gradcheck(np.sin, np.array([0.5, 2.0]), vjp=lambda g, x: g * np.cos(x) * (1 + 1e-6))
+    >>> report.verdict
+    'fail'
+    """
+    if isinstance(f, tuple) and len(f) == 2 and all(map(callable, f)):
+        f, vjp = f
+    if isinstance(f, type) and hasattr(f, "apply"):
+        f = f.apply
+    unknown = set(modes) - {"vjp", "jvp"}
+    if unknown or order < 1 or convention not in ("ascent", "conjugate"):
+        what = f"modes={tuple(modes)}, order={order}, convention={convention!r}"
+        raise ValueError(f'gradcheck: {what}; wanted modes of "vjp" and "jvp", order >= 1, "ascent" or "conjugate"')
+    began = time.perf_counter()
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        subject = _subject(f, inputs, vjp, jvp, grad, gradients, generators, convention == "conjugate")
+        report = _check(subject, tuple(modes), domain, detail, seed)
+        if order > 1 and report.verdict != "fail":
+            _higher(subject, report, order, tuple(modes), detail, seed)
+        if report.verdict == "fail" and isinstance(subject, TensorSubject):
+            from .culprit import culprits
+
+            report.culprits = culprits(subject, seed)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def assert_gradients(f: Any, *inputs: Any, allow_inconclusive: bool = False, **options: Any) -> Report:
+    """Raise with the report unless the derivatives are right.
+
+    Parameters
+    ----------
+    f, *inputs, **options
+        As for `gradcheck`.
+    allow_inconclusive : bool
+        Let pass what could not be decided.
+
+    Returns
+    -------
+    Report
+        What `gradcheck` found.
+
+    Raises
+    ------
+    AssertionError
+        With the report as its message.
+
+    Examples
+    --------
+    >>> from tinygrad_sp.testing import assert_gradients
+    >>> assert_gradients(lambda x: x * x, 3.0, vjp=lambda g, x: 2 * g * x)
+    <Report pass: ...>
+    """
+    report = gradcheck(f, *inputs, **options)
+    if report.verdict == "fail" or (report.verdict == "inconclusive" and not allow_inconclusive):
+        raise AssertionError(f"\n{report}")
+    return report
+
+
+def _subject(
+    f: Any, inputs: Any, vjp: Any, jvp: Any, grad: Any, gradients: Any, generators: Any, conjugate: bool
+) -> Subject:
+    """Choose what is under test by what was given."""
+    if gradients is not None:
+        return GivenSubject(f, inputs, gradients, generators)
+    if grad is not None:
+        return PairSubject(f, inputs, _times(grad, f), jvp, generators, conjugate)
+    if vjp is not None or jvp is not None:
+        return PairSubject(f, inputs, vjp, jvp, generators, conjugate)
+    return TensorSubject(f, inputs, generators)
+
+
+def _times(grad: Any, f: Any) -> Any:
+    """Make a vjp of a gradient function, for a function with one result."""
+    from .tree import flatten, rebuild
+
+    def vjp(g: Any, *inputs: Any) -> Any:
+        found = grad(*inputs)
+        if np.size(g) != 1:
+            name = getattr(f, "__name__", "f")
+            raise TypeError(f"grad= needs a function with one result; {name} gives shape {np.shape(g)}: use vjp=")
+        g = np.reshape(g, ())[()]
+        return rebuild(found, iter([None if leaf is None else leaf * g for _, leaf in flatten(found)]))
+
+    return vjp
+
+
+def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, seed: int) -> Report:
+    """Check one order at the given point, and elsewhere."""
+    rng = np.random.default_rng(seed)
+    report = Report(_name(subject.f), seed=seed, modes=modes)
+    p = Precise(subject)
+    report.precision = str(np.dtype(p.work)) if p.work else "its own precision"
+    reverse = "vjp" in modes
+    if not _deterministic(subject, p, report) or not subject.varied:
+        return _conclude(report, subject)
+    if reverse:
+        report.problems += contract(p, rng)
+    if not report.problems and p.n and p.m.problems:
+        c = Checker(p, Derivatives(analytic_pair(p) if reverse else []), rng)
+        if reverse:
+            _numbers(c, report, detail)
+            _native(c, report)
+        if "jvp" in modes:
+            forward(c, report, reverse)
+        if reverse and not report.problems and not report.wrong and domain is not None and not subject.given:
+            probe.elsewhere(c, report, domain)
+    if reverse and not report.problems and not np.array_equal(p.at(p.x), p.f, equal_nan=True):
+        report.problems.append(Problem("state", "the function's value changed while it was being checked"))
+    return _conclude(report, subject)
+
+
+def _deterministic(subject: Subject, p: Precise, report: Report) -> bool:
+    """Whether f is a function: the same value twice, its inputs left alone."""
+    arrays = [a.copy() for a in p.native]
+    again = subject.call(arrays)
+    if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, p.native, strict=True)):
+        report.problems.append(Problem("in place", "the function wrote into its inputs"))
+    if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(again, p.out, strict=True)):
+        return True
+    close = all(np.allclose(a, b, rtol=1e-4, equal_nan=True) for a, b in zip(again, p.out, strict=True))
+    if not close:
+        report.notes.append("the function is random: pass its generator, generators=[rng]")
+        report.undecided += 1
+        report.reason = "the function gave two values for the same inputs; with generators=[rng] it can be checked"
+    return close
+
+
+def _numbers(c: Checker, report: Report, detail: str) -> None:
+    """Compare every block in its own way."""
+    blocks = c.blocks(detail)
+    parts: list[Entries] = []
+    for b in blocks:
+        if b.mode == "directions":
+            b.entries = directions(c, b)
+        else:
+            b.entries = c.elementwise(b) if b.mode == "elementwise" else c.one(b)
+        parts.append(b.entries)
+    _write(c, report, blocks)
+    _summarise(c, report, join_entries(parts) if parts else None, blocks)
+
+
+def _write(c: Checker, report: Report, blocks: list[Block]) -> None:
+    """Give each input its gradients of the summed result, from what was compared."""
+    v = np.where(c.finite, 1.0, 0.0)
+    analytic, _ = c.d.pull(v)
+    numeric, error = np.full(c.p.n, np.nan), np.full(c.p.n, np.nan)
+    for b in blocks:
+        found: Entries = b.entries
+        single = found.coordinate >= 0
+        whole = c.p.m <= ROWS or b.mode == "elementwise"
+        summed = single & ((found.lane >= 0) if whole else (found.lane == -1))
+        at = found.coordinate[summed]
+        value, bar = found.estimate.value[summed], found.estimate.bar[summed]
+        some = np.unique(at)
+        numeric[some] = np.bincount(at, value, c.p.n)[some]
+        error[some] = np.bincount(at, bar, c.p.n)[some]
+    for k, (leaf, native) in enumerate(zip(c.p.subject.varied, c.p.native, strict=True)):
+        part = slice(int(c.p.edges[k]), int(c.p.edges[k + 1]))
+        mode = next((b.mode for b in blocks if b.start == part.start and b.stop == part.stop), "empty")
+        wide = np.zeros(native.shape, np.complex128 if native.dtype.kind == "c" else np.float64)
+        a, n, e = (like_view(x[part], wide) for x in (analytic, numeric, error))
+        report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, a, n, e))
+
+
+def _summarise(c: Checker, report: Report, e: Entries | None, blocks: list[Block]) -> None:
+    """Count, rank and describe the comparisons."""
+    if e is None:
+        return
+    report.compared += e.status.size
+    report.wrong += int((e.status == WRONG).sum())
+    report.undecided += int((e.status == UNSURE).sum())
+    for entry, b in zip(report.inputs, [b for b in blocks], strict=False):
+        status = b.entries.status
+        entry.compared, entry.wrong = status.size, int((status == WRONG).sum())
+        entry.unsure = int((status == UNSURE).sum())
+    worst = np.argsort(-np.nan_to_num(e.excess, nan=np.inf))
+    located = [i for i in worst if e.status[i] == WRONG and e.coordinate[i] >= 0]
+    wrong = [i for i in worst if e.status[i] == WRONG]
+    some = (located or wrong or list(worst[:3]))[:SHOWN]
+    report.rows += [row(c, e, int(i)) for i in some]
+    report.unsure += [row(c, e, int(i)) for i in np.flatnonzero(e.status == UNSURE)[:SHOWN]]
+    kinks = np.flatnonzero((e.estimate.kind != SMOOTH) & (e.status == RIGHT) & (e.coordinate >= 0))
+    report.kinks += [row(c, e, int(i)) for i in kinks[:SHOWN]]
+    single = (e.coordinate >= 0) & (np.abs(e.analytic) > 0) & (e.status == RIGHT)
+    seen = [e.tolerance[single] / np.abs(e.analytic[single])]
+    seen += [power(c, b, b.entries) for b in blocks if b.mode == "directions"]
+    seen_all = np.concatenate(seen)
+    if seen_all.size:
+        report.power = (float(np.median(seen_all)), float(np.max(seen_all)))
+
+
+def row(c: Checker, e: Entries, i: int) -> Row:
+    """Describe one comparison."""
+    at, lane, s = int(e.coordinate[i]), int(e.lane[i]), e.estimate
+    place = where(c.p, at) if at >= 0 else "a direction through many elements"
+    if lane >= 0:
+        output = _output_name(c.p, lane)
+    else:
+        output = "sum" if lane == -1 else f"random sum {-1 - lane}"
+    status = ("right", "not decided", "wrong")[int(e.status[i])]
+    smooth = s.kind[i] == SMOOTH
+    bar = float(s.bar[i] if smooth else s.side_bar[i])
+    note = KINDS[int(s.kind[i])]
+    if status == "not decided" and smooth:
+        note = "the differences are too uncertain to tell"
+    values = (float(s.value[i]), bar, status, float(s.left[i]), float(s.right[i]))
+    return Row(place, output, float(e.analytic[i]), *values, note)
+
+
+def _output_name(p: Precise, lane: int) -> str:
+    if p.m == 1:
+        return ""
+    at = lane
+    for k, output in enumerate(p.out):
+        n = coordinates(output)
+        if at < n:
+            per = n // output.size
+            index = ", ".join(map(str, map(int, np.unravel_index(at // per, output.shape))))
+            part = ("", "")[0] if per == 1 else (".real", ".imag")[at % per]
+            return (f"output {k}" if len(p.out) > 1 else "output") + (f"[{index}]" if index else "") + part
+        at -= n
+    return ""
+
+
+def _native(c: Checker, report: Report) -> None:
+    """Check that in the inputs' own dtype the derivative is the same number, up to that dtype's rounding."""
+    p = c.p
+    own = Analytic(p, None)
+    finite = np.isfinite(lanes_of(own.out)) & c.finite
+    if not finite.any():
+        return
+    v = np.where(finite, c._signs(p.m), 0.0)
+    got = own.pull(v).astype(np.float64)
+    best, _ = c.d.pull(v)
+    for k, (leaf, native) in enumerate(zip(p.subject.varied, p.native, strict=True)):
+        part = slice(int(p.edges[k]), int(p.edges[k + 1]))
+        a, b = got[part], best[part]
+        top = float(np.finfo(native.dtype).max)
+        eps = max(float(np.finfo(native.dtype).eps), *(float(np.finfo(o.dtype).eps) for o in own.out))
+        scale = np.max(np.abs(b[np.isfinite(b)]), initial=1.0)
+        bad = np.isfinite(b) & (np.abs(b) < top / 8) & ~(np.abs(a - b) <= 4096 * eps * np.fmax(np.abs(b), scale))
+        lost = bad & np.isfinite(a)
+        if (bad & ~lost).any() or (lost.any() and eps < 1e-12):
+            i = int(np.flatnonzero(bad)[0])
+            text = f"in {native.dtype} the gradient of {leaf.name} is {a[i]:.6g}; computed wider it is {b[i]:.6g}"
+            report.problems.append(Problem("precision", text, where(p, part.start + i)))
+        elif lost.any():
+            report.notes.append(f"{native.dtype} loses most digits of the gradient of {leaf.name} in places")
+
+
+def _higher(subject: Subject, report: Report, order: int, modes: tuple[str, ...], detail: str, seed: int) -> None:
+    """Check the gradient as a function of its own."""
+    if not isinstance(subject, TensorSubject):
+        raise TypeError(
+            "order=2 needs a function of Tensors; for a pair, check the vjp with its own vjp: "
+            "gradcheck(lambda x, g: vjp(g, x), x, g, vjp=second)"
+        )
+    from .second import gradient_function
+
+    f, inputs = gradient_function(subject, seed)
+    inner = gradcheck(f, *inputs, order=order - 1, modes=modes, domain=None, detail=detail, seed=seed)
+    inner.name = f"the gradient of {report.name}"
+    report.orders = {2: inner, **{k + 1: r for k, r in inner.orders.items()}}
+    inner.orders = {}
+    report.evaluations += inner.evaluations
+    report.pulls += inner.pulls
+    worst = [r.verdict for r in report.orders.values()]
+    if "fail" in worst:
+        report.verdict, report.reason = "fail", f"derivatives of order {2 + worst.index('fail')} are wrong"
+    elif "inconclusive" in worst and report.ok:
+        report.verdict = "inconclusive"
+        report.reason = f"derivatives of order {2 + worst.index('inconclusive')} could not all be decided"
+
+
+def _name(f: Any) -> str:
+    return str(getattr(f, "__name__", None) or getattr(getattr(f, "func", f), "__name__", type(f).__name__))
+
+
+def _conclude(report: Report, subject: Subject) -> Report:
+    """Put the verdict in a sentence."""
+    report.evaluations, report.pulls = subject.evaluations, subject.pulls
+    if report.problems:
+        report.verdict, first = "fail", report.problems[0]
+        report.reason = first.message
+    elif report.wrong:
+        report.verdict = "fail"
+        count = f"{report.wrong} of {report.compared} derivatives are wrong"
+        report.reason = f"{count}; the worst: {report.rows[0].sentence()}" if report.rows else count
+    elif report.undecided:
+        report.verdict = "inconclusive"
+        first_unsure = report.unsure[0].sentence() if report.unsure else ""
+        share = f"{report.undecided} of {report.compared} derivatives could not be decided; {first_unsure}"
+        report.reason = report.reason or share
+    elif not subject.varied:
+        report.reason = "there is no floating input: nothing to differentiate"
+    elif not report.compared:
+        report.reason = "there are no elements: nothing can be wrong but shape and dtype"
+    else:
+        report.reason = f"all {report.compared} derivatives lie within the error bars of the differences"
+    return report

@@ -1,0 +1,114 @@
+"""Where an analytic derivative meets a numeric one: right, wrong, or not to be decided.
+
+A number is wrong only if it lies outside the numeric error bar and its own rounding.  At a kink everything
+between the one-sided derivatives is right; at a jump the slope of either branch is; where the slope is
+infinite only an infinity is, and a finite value is left undecided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .numeric import EPS64, INFINITE, JUMP, KINK, SMOOTH, TINY, UNDEFINED, Estimate
+
+Array = NDArray[Any]
+
+RIGHT, UNSURE, WRONG = range(3)
+RELATIVE = 1e-11  # nothing is claimed below this: constants in rules are float64
+SAFETY = 3.0
+
+
+@dataclass
+class Entries:
+    """Comparisons, one per row: which coordinate, which lane, both numbers and their errors."""
+
+    coordinate: Array  # -1 for a direction through many
+    lane: Array  # -1 - r for the r-th random cotangent
+    analytic: Array
+    slack: Array  # rounding of the analytic side
+    estimate: Estimate
+    status: Array
+
+    @classmethod
+    def of(cls, coordinate: Array, lane: Array, analytic: Array, slack: Array, e: Estimate) -> Entries:
+        """Compare and keep the result."""
+        return cls(coordinate, lane, analytic, slack, e, judge(analytic, slack, e))
+
+    @property
+    def tolerance(self) -> Array:
+        """How far apart the two may be."""
+        return tolerance(self.analytic, self.slack, self.estimate)
+
+    def where(self, keep: Array) -> Entries:
+        """Select rows."""
+        estimate = Estimate(**{f.name: getattr(self.estimate, f.name)[keep] for f in fields(Estimate)})
+        coordinate, lane, analytic, slack = self.coordinate, self.lane, self.analytic, self.slack
+        return Entries(coordinate[keep], lane[keep], analytic[keep], slack[keep], estimate, self.status[keep])
+
+    @property
+    def excess(self) -> Array:
+        """How many tolerances apart: what to sort the worst by."""
+        e = self.estimate
+        low = np.where(e.kind == KINK, np.fmin(e.left, e.right), e.value)
+        high = np.where(e.kind == KINK, np.fmax(e.left, e.right), e.value)
+        off = np.fmax(np.fmax(low - self.analytic, self.analytic - high), 0)
+        with np.errstate(all="ignore"):
+            return np.where(np.isfinite(off), off / self.tolerance, np.inf)
+
+
+def tolerance(analytic: Array, slack: Array, e: Estimate) -> Array:
+    """Add up what rounding and truncation allow."""
+    with np.errstate(all="ignore"):
+        bar = np.where(e.kind == SMOOTH, e.bar, e.side_bar)
+        size = np.fmax(np.abs(analytic), np.abs(e.value))
+        floor = RELATIVE * np.where(np.isfinite(size), size, 0) + EPS64 * np.nan_to_num(e.scale, posinf=0.0)
+        return np.asarray(SAFETY * bar + np.nan_to_num(slack, posinf=0.0) + floor + 4 * TINY)
+
+
+def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
+    """Give each comparison its status.
+
+    >>> from tinygrad_sp.testing.numeric import Estimate
+    >>> e = Estimate.empty(2)
+    >>> e.value[:], e.bar[:], e.kind[:], e.scale[:] = 2.0, 1e-9, SMOOTH, 1.0
+    >>> judge(np.array([2.0, 2.001]), np.zeros(2), e).tolist() == [RIGHT, WRONG]
+    True
+    """
+    with np.errstate(all="ignore"):
+        tol = tolerance(analytic, slack, e)
+        good = np.abs(analytic - e.value) <= tol
+        size = np.fmax(np.abs(analytic), np.abs(e.value))
+        vague = (e.bar > 0.05 * size) & (e.bar > 1e-6 * e.scale)
+        status = np.where(good, np.where(vague, UNSURE, RIGHT), WRONG)
+        huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
+        status = np.where(huge, UNSURE, status)
+        low, high = np.fmin(e.left, e.right), np.fmax(e.left, e.right)
+        between = (analytic >= low - tol) & (analytic <= high + tol)
+        status = np.where(e.kind == KINK, np.where(between, RIGHT, WRONG), status)
+        branch = (np.abs(analytic - e.left) <= tol) | (np.abs(analytic - e.right) <= tol)
+        status = np.where(e.kind == JUMP, np.where(branch, RIGHT, UNSURE), status)
+        same = np.isinf(analytic) & ((analytic == e.left) | (analytic == e.right))
+        cusp = (e.left != e.right) & between
+        status = np.where(e.kind == INFINITE, np.where(same | cusp, RIGHT, UNSURE), status)
+        return np.where(e.kind == UNDEFINED, UNSURE, status)
+
+
+def both_wrong(first: Entries, second: Entries) -> Array:
+    """Confirm: wrong on two independent ladders that agree with each other; else undecided."""
+    a, b = first.estimate, second.estimate
+    with np.errstate(all="ignore"):
+        agree = (np.abs(a.value - b.value) <= 4 * SAFETY * (a.bar + b.bar)) | (a.kind != SMOOTH)
+    wrong = (first.status == WRONG) & (second.status == WRONG) & agree
+    return np.where(first.status == WRONG, np.where(wrong, WRONG, UNSURE), first.status)
+
+
+def join_entries(parts: list[Entries]) -> Entries:
+    """Put comparisons one under another."""
+    names = ("coordinate", "lane", "analytic", "slack", "status")
+    joined = {n: np.concatenate([getattr(p, n) for p in parts]) for n in names}
+    estimate = {f.name: np.concatenate([getattr(p.estimate, f.name) for p in parts]) for f in fields(Estimate)}
+    return Entries(estimate=Estimate(**estimate), **joined)

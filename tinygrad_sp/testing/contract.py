@@ -1,0 +1,167 @@
+"""What a derivative must be besides right: a linear map that leaves everything else alone.
+
+Shape and dtype of each gradient are its input's; cotangents and inputs come back unchanged; the same question
+gets the same answer, whatever was asked in between; the answer is linear in the cotangent; two gradients are
+two arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import subject as subjects
+from .precise import AFFORDABLE, Analytic, Precise, analytic_pair, lanes_of, split
+
+Array = NDArray[Any]
+
+SUMS = ((-3.0, 0.5), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))
+
+
+@dataclass
+class Problem:
+    """Something wrong that is not a number: what kind, where, in words."""
+
+    kind: str
+    message: str
+    where: str = ""
+
+
+def contract(p: Precise, rng: np.random.Generator) -> list[Problem]:
+    """Try the analytic side in every way that must make no difference."""
+    try:
+        return _form(p, rng) or (_conduct(p, rng) if p.n and p.m else [])
+    except subjects.WrongGradients as error:
+        return [Problem("structure", str(error))]
+    except Exception as error:
+        return [Problem("raised", f"the derivative raised {type(error).__name__}: {error}")]
+
+
+def _form(p: Precise, rng: np.random.Generator) -> list[Problem]:
+    """Shape, dtype, aliasing, and that nothing was written into."""
+    subject, found = p.subject, []
+    arrays = [a.copy() for a in p.native]
+    cotangents = split(rng.choice([1.0, -1.0, 2.0, -0.5], p.m), p.out)
+    before = [a.copy() for a in cotangents]
+    dressed = [leaf.dress(a) for leaf, a in zip(subject.varied, arrays, strict=True)]
+    grads = subject.pull(arrays, cotangents)
+    for leaf, array, native, grad in zip(subject.varied, arrays, p.native, grads, strict=True):
+        if not np.array_equal(array, native, equal_nan=True):
+            found.append(Problem("in place", f"the derivative wrote into its input {leaf.name}", leaf.name))
+        found += [] if grad is None else _shape_and_dtype(leaf, native, np.asarray(grad))
+    if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(cotangents, before, strict=True)):
+        found.append(Problem("in place", "the derivative wrote into its cotangent"))
+    del dressed
+    return found + _aliases(p, grads, cotangents)
+
+
+def _shape_and_dtype(leaf: subjects.Leaf, native: Array, grad: Array) -> list[Problem]:
+    found = []
+    if grad.shape != native.shape:
+        text = f"the gradient of {leaf.name} has shape {grad.shape}; the input has {native.shape}"
+        found.append(Problem("shape", text, leaf.name))
+    number = not isinstance(leaf.value, (np.ndarray, np.generic)) and not leaf.tensor
+    same_kind = grad.dtype.kind == native.dtype.kind or (number and grad.dtype.kind != "c")
+    if not same_kind or (grad.dtype != native.dtype and not number):
+        text = f"the gradient of {leaf.name} has dtype {grad.dtype}; the input has {native.dtype}"
+        found.append(Problem("dtype", text, leaf.name))
+    return found
+
+
+def _aliases(p: Precise, grads: list[Any], cotangents: list[Array]) -> list[Problem]:
+    """Two gradients in one memory: adding to one would change the other.  The cotangent itself is no harm."""
+    found = []
+    arrays = [(leaf, g) for leaf, g in zip(p.subject.varied, grads, strict=True) if isinstance(g, np.ndarray)]
+    for i, (one, a) in enumerate(arrays):
+        for other, b in arrays[:i]:
+            if not np.may_share_memory(a, b) or not a.flags.writeable:
+                continue
+            if not any(np.may_share_memory(a, c) for c in cotangents) and np.shares_memory(a, b):
+                text = f"the gradients of {other.name} and {one.name} share memory"
+                found.append(Problem("aliasing", text, one.name))
+    return found
+
+
+def _conduct(p: Precise, rng: np.random.Generator) -> list[Problem]:
+    """The same answer again, unchanged by what was asked in between, and linear in the cotangent."""
+    found = []
+    v = rng.choice([1.0, -1.0, 2.0, -0.5], p.m)
+    w = rng.choice([1.0, -1.0, 2.0, -0.5], p.m)
+    finite = np.isfinite(lanes_of(p.out))
+    v, w = v * finite, w * finite
+    native = [a.copy() for a in p.native]
+    first = p.subject.pull(native, split(v, p.out))
+    copies = [None if g is None else np.array(g) for g in first]
+    second = p.subject.pull([a.copy() for a in native], split(w, p.out))
+    if not _same(first, copies):
+        found.append(Problem("state", "asking for a second gradient changed the first: they share a buffer"))
+    p.subject.pull([_moved(a) for a in native], split(v, p.out))
+    again = p.subject.pull([a.copy() for a in native], split(v, p.out))
+    if not _near(copies, again):
+        text = "the same question asked twice gets two answers: the derivative keeps state or is random"
+        found.append(Problem("state", text))
+    del second
+    if not p.subject.given:
+        found += _linear(p, v, w)
+    return found
+
+
+def _moved(a: Array) -> Array:
+    return np.asarray(a * a.dtype.type(0.875))
+
+
+def _same(a: list[Any], b: list[Any]) -> bool:
+    return all((x is None and y is None) or np.array_equal(x, y, equal_nan=True) for x, y in zip(a, b, strict=True))
+
+
+def _near(a: list[Any], b: list[Any]) -> bool:
+    """Equal, or as near as two orders of summation are."""
+    for x, y in zip(a, b, strict=True):
+        if x is None or y is None:
+            if x is not y:
+                return False
+            continue
+        x, y = np.asarray(x), np.asarray(y)
+        size = np.max(np.abs(x[np.isfinite(x)]), initial=0.0)
+        bar = 64 * np.finfo(x.dtype if x.dtype.kind in "fc" else float).eps * size
+        with np.errstate(all="ignore"):
+            if not np.all((x == y) | (np.abs(x - y) <= bar) | (np.isnan(x) & np.isnan(y))):
+                return False
+    return True
+
+
+def _linear(p: Precise, v: Array, w: Array) -> list[Problem]:
+    """Sums, multiples (large, small, negative, zero) of cotangents give sums and multiples of gradients."""
+    a: Analytic = analytic_pair(p)[0]
+    finite = np.isfinite(p.f)
+    v, w = v * finite, w * finite
+    with np.errstate(all="ignore"):
+        gv, gw = a.pull(v), a.pull(w)
+        bound = np.abs(gv) + np.abs(gw)
+        eps = max(float(np.finfo(a.out[0].dtype).eps) if a.out else 0.0, float(np.finfo(gv.dtype).eps))
+        for s, t in SUMS if p.n <= AFFORDABLE else SUMS[:2]:
+            both = s * v + t * w
+            if np.any(np.abs(both) > 0.1 * np.finfo(a.out[0].dtype).max if a.out else False):
+                continue
+            off = np.abs(a.pull(both) - (s * gv + t * gw))
+            size = (abs(s) + abs(t)) * bound
+            top = np.max(size[np.isfinite(size)], initial=0.0)
+            bad = off > 256 * eps * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
+            if bad.any():
+                text = f"the derivative is not linear: the gradient for {s:g} v + {t:g} w is not the sum of both"
+                i = int(np.argmax(off / np.where(size > 0, size, 1)))
+                return [Problem("linearity", text, where(p, i))]
+    return []
+
+
+def where(p: Precise, coordinate: int) -> str:
+    """Name a coordinate: the input, the index, the part of a complex number."""
+    k = int(np.searchsorted(p.edges, coordinate, side="right")) - 1
+    leaf, array = p.subject.varied[k], p.native[k]
+    per = 2 if array.dtype.kind == "c" else 1
+    at, part = divmod(coordinate - int(p.edges[k]), per)
+    index = ", ".join(map(str, map(int, np.unravel_index(at, array.shape)))) if array.ndim else ""
+    return leaf.name + (f"[{index}]" if index else "") + ((".real", ".imag")[part] if per == 2 else "")

@@ -1,0 +1,178 @@
+"""Very many coordinates: a few random directions through all of them, and a bisection to what is wrong.
+
+Each direction moves every element in proportion to its size, with random signs, so a single wrong element
+among a million changes the directional derivative by far more than its error bar.  When one disagrees, the
+element is found by halving: O(log n) evaluations.  Elements at a kink are set aside and judged by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .blocks import DIRECTIONS, Block, Checker
+from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong, join_entries
+from .numeric import KINK, estimate
+from .precise import AFFORDABLE
+
+Array = NDArray[Any]
+
+NORM = 1e-12  # nothing is claimed below this share of what all elements contribute
+ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
+
+
+def directions(c: Checker, b: Block) -> Entries:
+    """Compare directional derivatives through a block of coordinates."""
+    found: list[Entries] = []
+    zero = c.p.x[b.start : b.stop] == 0
+    masks = [~zero] * (DIRECTIONS if c.p.n <= 10 * AFFORDABLE else 2)
+    if zero.any():
+        masks = [zero, *masks] if (~zero).any() else [zero, zero]
+    rows, names = _rows(c)
+    for mask in masks:
+        u = _direction(c, b, mask)
+        found.append(_compare(c, u, rows, names))
+        if (found[-1].status == WRONG).any():
+            found[-1:] = _pursue(c, b, u, rows, names, found[-1])
+            break
+    if (b.stop - b.start) <= AFFORDABLE // 10 and not any((e.status == WRONG).any() for e in found):
+        found.append(_samples(c, b))
+    return join_entries(found)
+
+
+def power(c: Checker, b: Block, e: Entries) -> Array:
+    """Give the relative error in a single element that a direction would have shown, element by element."""
+    v = np.ones(c.p.m)
+    v[~c.finite] = 0
+    g, _ = c.d.pull(v)
+    share = np.abs(g[b.start : b.stop] * c.unit[b.start : b.stop].astype(np.float64))
+    along = e.coordinate == -1
+    with np.errstate(all="ignore"):
+        seen = float(np.min(e.tolerance[along], initial=np.inf)) / share
+    return np.asarray(seen[np.isfinite(seen)])
+
+
+def _rows(c: Checker) -> tuple[Array, Array]:
+    rows, names = c.cotangents()
+    return (rows, names) if len(rows) <= 4 else (rows[:4] if c.p.m > 32 else _mixed(c), -1 - np.arange(4))
+
+
+def _mixed(c: Checker) -> Array:
+    rows = np.stack([np.ones(c.p.m), c._signs(c.p.m), c._signs(c.p.m), c._levelled()])
+    rows[:, ~c.finite] = 0
+    return rows
+
+
+def _direction(c: Checker, b: Block, mask: Array) -> Array:
+    u: Array = np.zeros_like(c.p.x)
+    r = c.rng.choice([1, 1.25, 1.5, 1.75, -1, -1.25, -1.5, -1.75], b.stop - b.start)
+    u[b.start : b.stop] = np.where(mask, c.unit[b.start : b.stop] * r, 0)
+    return u
+
+
+def _compare(c: Checker, u: Array, rows: Array, names: Array, short: bool = False, factor: float = 1.0) -> Entries:
+    """Compare along one direction, for a few sums of outputs; `factor` moves the ladder, not the answer."""
+    steps = c.steps[3:9] if short else c.steps if c.p.n <= 10 * AFFORDABLE else c.steps[1:14]
+    s = c.p.ladder(u * factor, steps, weights=rows.astype(c.p.x.dtype))
+    s.unit = s.unit * factor
+    e = estimate(s)
+    analytic, slack = np.empty(len(rows)), np.empty(len(rows))
+    along = u.astype(np.float64)
+    moved = along != 0
+    for i, row in enumerate(rows):
+        g, rounding = c.d.pull(row)
+        parts = g[moved] * along[moved]
+        analytic[i] = parts.sum()
+        slack[i] = 2 * np.linalg.norm(rounding[moved] * along[moved]) + NORM * np.linalg.norm(parts)
+    return Entries.of(np.full(len(rows), -1), names, analytic, slack, e)
+
+
+def _pursue(c: Checker, b: Block, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
+    """A direction disagrees: find the elements, set aside those at kinks, and confirm what remains."""
+    kept: list[Entries] = []
+    u = u.copy()
+    for _ in range(ASIDE):
+        again = _compare(c, u, rows, names, factor=0.75)
+        wrong = both_wrong(first, again)
+        if not (wrong == WRONG).any():
+            first.status = wrong
+            return [*kept, first]
+        row = int(np.argmax(np.where(wrong == WRONG, first.excess, -1)))
+        i = _locate(c, u, rows[row : row + 1])
+        one = c.columns([Block(i, i + 1, "columns")])
+        kept.append(one)
+        if not (one.status == WRONG).any() and not (one.estimate.kind == KINK).any():
+            first.status = wrong
+            return [*kept, first]
+        u[i] = 0
+        first = _compare(c, u, rows, names)
+        if not (first.status == WRONG).any():
+            return [*kept, first]
+    if not any((e.status == WRONG).any() for e in kept):  # nothing but kinks so far: who knows
+        first.status = np.where(first.status == RIGHT, RIGHT, UNSURE)
+    del b
+    return [*kept, first]
+
+
+def _locate(c: Checker, u: Array, row: Array) -> int:
+    """Find one coordinate that disagrees.
+
+    A ramp of weights over the coordinates says where a single wrong one is, as a centre of gravity; where that
+    does not hold (several are wrong), the direction is halved and the half kept that disagrees more.
+    """
+    name = np.array([-1])
+    active = np.flatnonzero(u)
+    total = _off(c, u, row, name)
+    while active.size > 1:
+        near = _around(c, u, row, active, total) if active.size > 64 else None
+        if near is not None:
+            active, total = near
+            continue
+        half = active[: active.size // 2]
+        part = np.zeros_like(u)
+        part[half] = u[half]
+        here = _off(c, part, row, name)
+        rest = total - here
+        if not abs(here) < abs(rest):
+            active, total = half, here
+        else:
+            active, total = active[active.size // 2 :], rest
+    return int(active[0])
+
+
+def _around(c: Checker, u: Array, row: Array, active: Array, total: float) -> tuple[Array, float] | None:
+    """Cut out the neighbourhood of the centre of gravity of the disagreement, if all of it is there."""
+    name = np.array([-1])
+    ramp = np.zeros_like(u)
+    ramp[active] = u[active] * np.linspace(0.5, 1, active.size).astype(u.dtype)
+    weighed = _off(c, ramp, row, name)
+    if not (np.isfinite(total) and np.isfinite(weighed) and total):
+        return None
+    place = (weighed / total - 0.5) * 2 * (active.size - 1)
+    width = max(active.size // 64, 8)
+    if not -width < place < active.size + width:
+        return None
+    some = active[max(int(place) - width, 0) : int(place) + width]
+    part = np.zeros_like(u)
+    part[some] = u[some]
+    inside = _off(c, part, row, name) if some.size else 0.0
+    return (some, inside) if abs(inside - total) < 0.2 * abs(total) else None
+
+
+def _off(c: Checker, u: Array, row: Array, name: Array) -> float:
+    e = _compare(c, u, row, name, short=True)
+    off = float(e.analytic[0] - e.estimate.value[0])
+    return off if np.isfinite(off) else np.inf
+
+
+def _samples(c: Checker, b: Block) -> Entries:
+    """Look at a few single coordinates as well: the extremes, where sums would hide an error."""
+    v = np.ones(c.p.m)
+    v[~c.finite] = 0
+    g = np.abs(c.d.pull(v)[0][b.start : b.stop])
+    x = np.abs(c.p.x[b.start : b.stop])
+    some = {0, b.stop - b.start - 1, *map(int, (g.argmin(), g.argmax(), x.argmin(), x.argmax()))}
+    parts = [c.columns([Block(b.start + i, b.start + i + 1, "columns")]) for i in sorted(some)]
+    return join_entries(parts)

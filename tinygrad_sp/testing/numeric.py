@@ -1,0 +1,284 @@
+"""A numeric derivative that knows how wrong it may be.
+
+The function is sampled at `x + t u` and `x - t u` for steps `t` that fall by four, from the size of `x`
+itself down to where rounding is all that is left.  Central differences are extrapolated (Richardson); what
+the extrapolation changed is the truncation error, and what second differences leave at the smallest steps is
+the rounding noise of the function, measured and not assumed.  Going from small steps to large ones, estimates
+are believed as long as their intervals meet (Lepski's rule); the narrowest believed one is the answer.
+
+Everything is done for many *lanes* at once: a lane is one output along one direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+RATIO = 4.0  # between neighbouring steps
+DEPTH = 5  # estimates in a row of the extrapolation table
+EPS64 = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
+
+SMOOTH, KINK, JUMP, INFINITE, UNDEFINED = range(5)
+KINDS = ("smooth", "kink", "jump", "infinite slope", "undefined")
+
+
+@dataclass
+class Samples:
+    """Values of a function on the ladder of steps, lane by lane.
+
+    `plus` and `minus` have shape (steps, lanes) and hold what the function *added* to its value at x, so
+    that a lane may be a weighted sum of outputs without losing digits.  `size` is the magnitude of what was rounded.
+    """
+
+    steps: Array  # (K,), falling
+    plus: Array  # (K, lanes): f(x + t u) - f(x)
+    minus: Array  # (K, lanes): f(x - t u) - f(x)
+    size: Array  # (K, lanes): magnitude of the values that were subtracted
+    unit: Array  # (lanes,): the derivative is per this much of t
+    eps: Array  # (lanes,): rounding unit of the outputs
+
+    def take(self, lanes: Array) -> Samples:
+        """Keep some lanes only."""
+        return Samples(
+            self.steps,
+            self.plus[:, lanes],
+            self.minus[:, lanes],
+            self.size[:, lanes],
+            self.unit[lanes],
+            self.eps[lanes],
+        )
+
+
+@dataclass
+class Estimate:
+    """Derivatives with error bars, and what kind of point each lane is at."""
+
+    value: Array
+    bar: Array
+    kind: Array
+    left: Array
+    right: Array
+    side_bar: Array
+    scale: Array  # the slope that would be called ordinary here: |f| / |x|
+    quantum: Array  # the smallest change of a flat function, where it looks like no rounding
+
+    @classmethod
+    def empty(cls, lanes: int) -> Estimate:
+        """Nothing known yet."""
+        nan = [np.full(lanes, np.nan) for _ in range(7)]
+        return cls(nan[0], nan[1], np.full(lanes, UNDEFINED), *nan[2:])
+
+
+def ladder(longdouble: bool) -> Array:
+    """Give the steps relative to the size of an element: from 1 down to 4e-12, or 6e-11 in float64.
+
+    >>> ladder(False)[:3].tolist()
+    [1.0, 0.25, 0.0625]
+    """
+    return RATIO ** -np.arange(20 if longdouble else 18)
+
+
+def power_of_two(x: Array) -> Array:
+    """Give the power of two at or below each magnitude, so that `x + t u` is exact.
+
+    >>> power_of_two(np.array([3.0, 0.3])).tolist()
+    [2.0, 0.25]
+    """
+    _, exponent = np.frexp(np.abs(x))
+    return np.asarray(np.ldexp(np.ones_like(x), exponent - 1))
+
+
+def sample(value: Callable[[float], Array], steps: Array, unit: Array, eps: Array) -> Samples:
+    """Evaluate a function of the step on the whole ladder; `value` gives one array of lanes per step."""
+    centre = value(0.0)
+    up = np.stack([value(float(t)) for t in steps])
+    down = np.stack([value(-float(t)) for t in steps])
+    size = np.fmax(np.fmax(np.abs(up), np.abs(down)), np.abs(centre))
+    return Samples(steps, up - centre, down - centre, size, unit, eps)
+
+
+def join(parts: list[Samples]) -> Samples:
+    """Put the lanes of several ladders side by side."""
+    if len(parts) == 1:
+        return parts[0]
+    return Samples(
+        parts[0].steps,
+        *(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("plus", "minus", "size")),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("unit", "eps")),
+    )
+
+
+def noise_of(s: Samples) -> tuple[Array, Array]:
+    """Measure the rounding noise of each lane at each step, and the quantum of lanes that move in leaps."""
+    tail = (s.plus + s.minus)[-4:]
+    residue = np.abs(tail[1:] - tail[:-1] / RATIO**2)  # without the curvature: what is left is rounding
+    measured = np.max(np.where(np.isfinite(residue), residue, 0.0), axis=0)
+    change = np.fmax(np.abs(s.plus), np.abs(s.minus))
+    quantum = np.min(np.where(change > 0, change, np.inf), axis=0)
+    leaps = (change[-1] == 0) & np.isfinite(quantum)
+    coarse = leaps & (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1])
+    measured = np.maximum(measured, np.where(coarse, quantum, 0.0))
+    rounding = s.eps * s.size + 4 * np.finfo(s.plus.dtype).smallest_subnormal
+    return np.maximum(rounding, measured), np.where(leaps & ~coarse, quantum, 0.0).astype(np.float64)
+
+
+def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
+    """Extrapolate differences (steps, lanes) whose error falls by `order` a step: a value and a radius each."""
+    best = d.copy()
+    moved = np.abs(np.diff(d, axis=0))
+    radius = np.vstack([np.full_like(d[:1], np.inf), moved]) + noise
+    row, factor = d, order
+    for _ in range(1, DEPTH):
+        gain = (row[1:] - row[:-1]) / (factor - 1)
+        finer = np.vstack([np.full_like(d[:1], np.nan), row[1:] + gain])
+        moved = np.abs(finer - row)
+        settled = np.vstack([np.full_like(d[:1], np.inf), np.abs(np.diff(finer, axis=0))])
+        size = np.maximum(moved, settled / 16) + 1.3 * noise
+        better = size < radius  # False where NaN
+        best = np.where(better, finer, best)
+        radius = np.where(better, size, radius)
+        row, factor = finer, factor * order
+    radius = radius + 8 * EPS64 * np.abs(best)
+    return best, np.where(np.isfinite(best), radius, np.inf)
+
+
+def _believe(best: Array, radius: Array) -> tuple[Array, Array]:
+    """Lepski's rule: from the smallest step up, while the intervals meet; the narrowest of those."""
+    lanes = best.shape[1]
+    low, high = np.full(lanes, -np.inf), np.full(lanes, np.inf)
+    value, bar = np.full(lanes, np.nan), np.full(lanes, np.inf)
+    going = np.ones(lanes, dtype=bool)
+    for v, r in zip(best[::-1], radius[::-1], strict=True):
+        known = np.isfinite(r)
+        wide = 2 * r
+        meets = (v - wide <= high) & (v + wide >= low)
+        going &= meets | ~known
+        use = going & known
+        low = np.where(use, np.maximum(low, v - wide), low)
+        high = np.where(use, np.minimum(high, v + wide), high)
+        finer = use & (r < bar)
+        value, bar = np.where(finer, v, value), np.where(finer, r, bar)
+    return value, bar
+
+
+def _ratio(difference: Array, s: Samples) -> Array:
+    return np.asarray((difference / (s.steps[:, None] * s.unit)).astype(np.float64))
+
+
+def _flag_kinks(s: Samples, noise: Array) -> Array:
+    """Lanes where the slope leaps exactly here: (f(x+h) - 2 f(x) + f(x-h)) / h does not fall with h."""
+    bend = np.abs(_ratio(s.plus + s.minus, s))
+    unsure = np.abs(_ratio(noise, s))
+    clear = np.isfinite(bend) & np.isfinite(unsure)
+    clear[:3] = False  # the largest steps see curvature
+    strongest = np.max(np.where(clear & (bend > 20 * unsure), bend, 0.0), axis=0)
+    smallest_step = np.argmax((clear & (20 * unsure < bend))[::-1], axis=0)
+    last = bend[len(bend) - 1 - smallest_step, np.arange(bend.shape[1])]
+    judged = clear & (20 * unsure < last)
+    same = (bend > 0.6 * last) & (bend < 1.6 * last)
+    return np.asarray((strongest > 0) & (judged.sum(axis=0) >= 4) & np.all(same | ~judged, axis=0))
+
+
+def estimate(s: Samples) -> Estimate:
+    """Find the derivative of every lane, its error bar and what kind of point it is.
+
+    >>> steps = ladder(False)
+    >>> value = lambda t: np.array([np.exp(1 + t), abs(t)])
+    >>> e = estimate(sample(value, steps, np.ones(2), np.full(2, EPS64)))
+    >>> abs(e.value[0] - np.e) < e.bar[0] < 1e-10, KINDS[e.kind[1]], e.left[1].item(), e.right[1].item()
+    (True, 'kink', -1.0, 1.0)
+    """
+    lanes = s.plus.shape[1]
+    e = Estimate.empty(lanes)
+    if not lanes:
+        return e
+    with np.errstate(all="ignore"):
+        noise, e.quantum = noise_of(s)
+        resolution = np.abs(_ratio(noise, s))
+        both = _ratio((s.plus - s.minus) / 2, s)
+        e.value, e.bar = _believe(*_table(both, resolution, RATIO**2))
+        e.scale = np.abs((s.size[-1] / s.unit).astype(np.float64))
+        e.kind = np.where(np.isfinite(e.bar), SMOOTH, UNDEFINED)
+        kinks = _flag_kinks(s, noise)
+        ends = np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0)
+        leap = _leaps(s)
+        look = np.flatnonzero(kinks | ends | leap)
+        if look.size:
+            rounding = np.abs(_ratio(s.eps * s.size, s))  # a jump is not noise, though it looks like it
+            _one_sided(s.take(look), np.where(leap, rounding, resolution)[:, look], e, look, leap[look])
+    return e
+
+
+def _leaps(s: Samples) -> Array:
+    """Lanes where the function jumps here, or its slope is infinite: f(x+h) - f(x) falls too slowly.
+
+    Rounding noise does not fall either, but it is not the same at every step: a jump is.
+    """
+    found = np.zeros(s.plus.shape[1], dtype=bool)
+    for rise in (s.plus, s.minus):
+        near, far = rise[-4:], rise[-8:-4]  # apart by a factor of 256; a smooth change falls as much
+        even = np.abs(near[1:] / near[:-1] - near[-1] / near[-2]) < 0.02
+        slow = np.abs(near[-1]) > np.abs(far[-1]) * 256**-0.9
+        found |= even.all(axis=0) & slow & (np.abs(near[-1]) > 50 * s.eps * s.size[-1])
+    return found
+
+
+def _one_sided(s: Samples, noise: Array, e: Estimate, lanes: Array, leap: Array) -> None:
+    """Fill in the derivatives from the left and the right for lanes that have a kink, a jump or an end."""
+    right, right_bar = _side(s, s.plus, noise)
+    left, left_bar = _side(s, -s.minus, noise)
+    left, right = np.where(np.isnan(left), right, left), np.where(np.isnan(right), left, right)
+    finite = [np.where(np.isfinite(b), b, 0.0) for b in (left_bar, right_bar)]
+    bar = np.maximum(*finite)
+    none = ~np.isfinite(left_bar) & ~np.isfinite(right_bar)
+    e.left[lanes], e.right[lanes], e.side_bar[lanes] = left, right, np.where(none, np.inf, bar)
+    steep = np.isinf(left) | np.isinf(right)
+    settled = np.abs(right - left) <= 4 * bar
+    kind = np.where(leap, np.where(_jumps(s), JUMP, INFINITE), np.where(steep, INFINITE, KINK))
+    end = np.isfinite(s.plus[-1]) ^ np.isfinite(s.minus[-1])
+    smooth = settled & ~end & ~steep & ~leap
+    e.kind[lanes] = np.where(none & ~steep, UNDEFINED, np.where(smooth, e.kind[lanes], kind))
+    plain = end & ~steep & ~none  # the edge of the domain: the side that exists is the derivative
+    e.value[lanes] = np.where(plain, right, e.value[lanes])
+    e.bar[lanes] = np.where(plain, bar, e.bar[lanes])
+    e.kind[lanes] = np.where(plain, SMOOTH, e.kind[lanes])
+
+
+def _jumps(s: Samples) -> Array:
+    """Say where the change does not fall at all on one side."""
+    near, far = np.abs(s.plus[-1]), np.abs(s.plus[-5])
+    near_, far_ = np.abs(s.minus[-1]), np.abs(s.minus[-5])
+    return np.asarray(((near > 0.5 * far) & (near > 0)) | ((near_ > 0.5 * far_) & (near_ > 0)))
+
+
+def _side(s: Samples, rise: Array, noise: Array) -> tuple[Array, Array]:
+    """Differentiate from one side: infinite where the quotient grows without end; past a jump, the branch."""
+    quotient = _ratio(rise, s)
+    steps = s.steps[:, None]
+    value, bar = _believe(*_table(quotient, 2 * noise, RATIO))
+    growth = np.abs(quotient[-1]) > 1.15 * np.abs(quotient[-4])
+    monotone = np.all(np.abs(quotient[-4:-1]) < np.abs(quotient[-3:]), axis=0)
+    clear = np.abs(quotient[-1]) > 20 * noise[-1]
+    steep = growth & monotone & clear
+    fixed = np.abs(rise[-1]) > 0.5 * np.abs(rise[-5])  # a jump: drop it and follow the branch
+    branch = np.diff(rise, axis=0) / (np.diff(steps, axis=0) * s.unit)
+    follow, follow_bar = _believe(*_table(branch.astype(np.float64), 2 * noise[1:], RATIO))
+    value = np.where(steep & fixed, follow, np.where(steep, np.sign(quotient[-1]) * np.inf, value))
+    return value, np.where(steep & fixed, follow_bar, np.where(steep, 0.0, bar))
+
+
+def merge(a: Estimate, b: Estimate) -> Estimate:
+    """Combine two ladders for the same lanes: the sharper where they agree, else `a`, on smaller steps."""
+    agree = np.abs(a.value - b.value) <= 4 * (a.bar + b.bar)
+    special = (a.kind != SMOOTH) & (a.kind != UNDEFINED)
+    use_b = ~special & (~np.isfinite(a.bar) | (agree & (b.bar < a.bar)))
+    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum")
+    mixed = {n: np.where(use_b, getattr(b, n), getattr(a, n)) for n in names}
+    return Estimate(**mixed, scale=np.fmax(np.where(use_b, b.scale, a.scale), 0.0))

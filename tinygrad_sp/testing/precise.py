@@ -1,0 +1,210 @@
+"""A subject seen as a map between real vectors, evaluated as precisely as it allows.
+
+All varied inputs become one real vector (a complex number is two coordinates), all outputs another (their
+entries are the *lanes*).  The function is evaluated in long double where that works and is affordable, else
+in float64, whatever the dtype of the inputs; its derivatives at any dtype that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .numeric import Samples
+from .subject import Subject
+
+Array = NDArray[Any]
+
+COMPLEX = {"e": np.complex64, "f": np.complex64, "d": np.complex128, "g": np.clongdouble}
+WIDE = 4_000  # elements up to which long double is affordable
+AFFORDABLE = 20_000  # elements up to which each may be looked at by itself
+WIDER = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
+
+
+def cast(array: Array, real: DTypeLike) -> Array:
+    """Copy an array to a real precision, complex staying complex; None keeps the dtype."""
+    if real is None:
+        return array.copy()
+    dtype = np.dtype(real)
+    return np.array(array, COMPLEX[dtype.char] if array.dtype.kind == "c" else dtype)
+
+
+def real_view(array: Array) -> Array:
+    """See an array as a vector of its real coordinates."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+
+
+def like_view(vector: Array, like: Array) -> Array:
+    """Undo `real_view`: give a slice of coordinates the shape and dtype of an array."""
+    if like.dtype.kind == "c":
+        return np.ascontiguousarray(vector, like.real.dtype).view(like.dtype).reshape(like.shape)
+    return vector.astype(like.dtype).reshape(like.shape)
+
+
+def coordinates(array: Array) -> int:
+    """Count the real coordinates of an array."""
+    return array.size * (2 if array.dtype.kind == "c" else 1)
+
+
+def lanes_of(outputs: Sequence[Array]) -> Array:
+    """Put all outputs in one real vector."""
+    if len(outputs) == 1:
+        return real_view(outputs[0])
+    return np.concatenate([real_view(a) for a in outputs]) if outputs else np.zeros(0)
+
+
+def split(vector: Array, like: Sequence[Array]) -> list[Array]:
+    """Cut a real vector into arrays like the given ones."""
+    found, at = [], 0
+    if len(like) == 1 and like[0].dtype == vector.dtype:  # the commonest case, at every step of every ladder
+        return [vector.reshape(like[0].shape)]
+    for array in like:
+        n = coordinates(array)
+        found.append(like_view(vector[at : at + n], array))
+        at += n
+    return found
+
+
+class Precise:
+    """The function as a map from one real vector to another, at the best precision it allows."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.native = [leaf.array for leaf in subject.varied]
+        self.out = subject.call([a.copy() for a in self.native])
+        size = sum(a.size for a in self.native) + sum(a.size for a in self.out)
+        tries: list[Any] = [np.longdouble] if WIDER and size <= 2 * WIDE else []
+        for self.work in [*tries, np.float64, None]:
+            if self._allows(self.work):
+                break
+        self.inputs = [cast(a, self.work) for a in self.native]
+        self.x = lanes_of(self.inputs).copy()
+        self.f = lanes_of(self.outputs).copy()
+        self.eps = self._rounding()
+        self.m, self.n = self.f.size, self.x.size
+        self.edges = np.cumsum([0, *(coordinates(a) for a in self.native)])
+
+    def _allows(self, work: Any) -> bool:
+        """Whether the function runs in this precision and still is the same function."""
+        try:
+            self.outputs = self.subject.call([cast(a, work) for a in self.native])
+        except Exception:
+            if work is None:
+                raise
+            return False
+        same = [a.shape for a in self.outputs] == [a.shape for a in self.out]
+        if work is None:
+            return True
+        if work is np.longdouble and any(a.real.dtype != np.longdouble for a in self.outputs):
+            return False
+        return same and self._close()
+
+    def _close(self) -> bool:
+        """Whether the wide outputs are the native ones up to rounding (ill-conditioned lanes aside)."""
+        for wide, native in zip(self.outputs, self.out, strict=True):
+            if wide.dtype.kind != native.dtype.kind:
+                return False
+            error = np.abs(wide - native)
+            slack = 1e3 * np.finfo(native.dtype).eps * (np.abs(native) + 1)
+            ok = ~np.isfinite(native) | (error <= slack) | (error <= 0.3 * np.abs(native))
+            if ok.size and np.mean(ok) < 0.5:
+                return False
+        return True
+
+    def _rounding(self) -> Array:
+        """Get the rounding unit of each lane, from the dtype the output really has."""
+        return np.concatenate([np.full(coordinates(a), np.finfo(a.dtype).eps) for a in self.outputs] or [np.zeros(0)])
+
+    def at(self, x: Array) -> Array:
+        """Evaluate at a point; NaN where the function refuses."""
+        try:
+            outputs = self.subject.call(split(x, self.inputs))
+        except Exception:
+            return np.full(self.m, np.nan)
+        lanes = lanes_of(outputs)
+        return lanes if lanes.size == self.m else np.full(self.m, np.nan)
+
+    def ladder(self, u: Array, steps: Array, lanes: Any = None, weights: Array | None = None) -> Samples:
+        """Sample along direction `u`; keep some lanes, or sums of lanes with the given weights (rows)."""
+        dtype = self.x.dtype
+        keep = slice(None) if lanes is None else lanes
+        centre = self.f[keep]
+        square = None if weights is None else (weights * weights).astype(dtype)
+        rows = []
+        moved = u != 0
+        whole = bool(moved.all())
+        for t in [sign * t for sign in (1, -1) for t in steps]:
+            x = self.x + dtype.type(t) * u
+            if not whole:
+                x = np.where(moved, x, self.x)
+            there = self.at(x)[keep]  # indexing with a list copies: outputs may be views of one buffer
+            if weights is None:
+                rows.append((there - centre, np.fmax(np.abs(there), np.abs(centre))))
+            else:
+                rows.append((weights @ (there - centre), np.sqrt(square @ (there * there))))
+        k = len(steps)
+        plus, minus = np.stack([r[0] for r in rows[:k]]), np.stack([r[0] for r in rows[k:]])
+        size = np.fmax(np.stack([r[1] for r in rows[:k]]), np.stack([r[1] for r in rows[k:]]))
+        eps = self.eps[keep] if weights is None else np.full(len(weights), self.eps.max(initial=0.0))
+        return Samples(steps, plus, minus, size, np.ones(plus.shape[1], dtype), eps.astype(dtype))
+
+
+class Analytic:
+    """The analytic derivatives at one precision: cotangent vectors in, gradient vectors out."""
+
+    def __init__(self, precise: Precise, dtype: Any, x: Array | None = None) -> None:
+        self.p, self.dtype = precise, dtype
+        source = precise.native if x is None else split(x, precise.inputs)
+        self.arrays = [cast(a, dtype) for a in source]
+        self.out = precise.subject.call([a.copy() for a in self.arrays])
+        self._pull: Any = None
+
+    def cotangents(self, v: Array) -> list[Array]:
+        """Cut a cotangent vector into arrays of the outputs' shapes and dtypes."""
+        return split(v, self.out)
+
+    def pull(self, v: Array) -> Array:
+        """Pull a cotangent vector back: one real vector over all inputs."""
+        subject = self.p.subject
+        subject.pulls += 1
+        if self._pull is None or not subject.tensors:
+            subject.rewind()
+            self._pull = subject.puller([a.copy() for a in self.arrays])
+        grads = self._pull(self.cotangents(v))
+        parts = []
+        for grad, like in zip(grads, self.arrays, strict=True):
+            g = np.zeros(like.shape) if grad is None else np.asarray(grad)
+            g = np.broadcast_to(g, like.shape) if g.size == 1 else g
+            if g.shape != like.shape:
+                return np.full(self.p.n, np.nan)
+            if like.dtype.kind == "c":
+                g = g.astype(np.result_type(g.dtype, np.complex64))
+            parts.append(real_view(g if g.dtype.kind == like.dtype.kind else g.real))
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def push(self, u: Array) -> Array:
+        """Push a tangent vector forward: one real vector over all lanes."""
+        found = self.p.subject.push([a.copy() for a in self.arrays], split(u, self.arrays))
+        return lanes_of([np.broadcast_to(t, o.shape).astype(o.dtype) for t, o in zip(found, self.out, strict=True)])
+
+
+def analytic_pair(p: Precise, x: Array | None = None) -> list[Analytic]:
+    """Give the analytic side at the best precision it allows and at one below, to measure its rounding."""
+    found: list[Analytic] = []
+    for dtype in (p.work, np.float64, np.float32, None):
+        if len(found) == 2 or (found and dtype is None):
+            break
+        if any(a.dtype == dtype for a in found) or (dtype is np.float32 and p.n > AFFORDABLE):
+            continue
+        try:
+            candidate = Analytic(p, dtype, x)
+            candidate.pull(np.ones(p.m))
+            found.append(candidate)
+        except Exception:
+            if dtype is None:
+                raise
+    return found

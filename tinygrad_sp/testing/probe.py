@@ -1,0 +1,185 @@
+"""Points the user did not give: a rule may be wrong only beyond a threshold.
+
+Where the function works element by element (or is a sum of such), other points mean nothing but other values,
+so a few dozen are tried: around zero, around the inputs, between.  Elsewhere only a point near the given
+one is tried, for inputs may have to fit together (a covariance, a sorted axis).  With ``domain=`` the user says
+where to look, and it is looked there whatever the function.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .blocks import Block, Checker, Derivatives
+from .compare import WRONG, Entries, join_entries
+from .directions import directions
+from .precise import AFFORDABLE, Precise, analytic_pair
+
+Array = NDArray[Any]
+
+MAGNITUDES = (1e-3, 0.03, 0.1, 0.3, 0.7, 1.0, 1.6, 2.5, 4.0, 7.0, 12.0, 17.0, 22.0, 27.0, 33.0, 40.0)
+POINTS = 64
+
+
+def elsewhere(c: Checker, report: Any, domain: Any) -> None:
+    """Try other points, and report those at which the derivative is wrong."""
+    explicit = domain != "auto" if isinstance(domain, str) else True
+    if c.p.n > AFFORDABLE and not explicit:
+        return
+    intervals = _intervals(c, domain) if explicit else None
+    if _each(c, report, intervals):
+        return
+    if explicit:
+        assert intervals is not None
+        for _ in range(6):
+            _point(c, report, _drawn(c, intervals))
+    elif c.p.n <= AFFORDABLE // 4:
+        _point(c, report, c.p.x * c.p.x.dtype.type(0.875))
+        if c.p.m == 1 and c.p.n > 1 and _separable(c):
+            _point(c, report, _spread(c, None, c.p.n))
+            _point(c, report, _spread(c, None, c.p.n))
+
+
+def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) -> bool:
+    """Try many points at once if the function takes any array and works element by element."""
+    arrays = c.p.native
+    if any(a.shape != arrays[0].shape for a in arrays) or any(o.shape != arrays[0].shape for o in c.p.outputs):
+        return False
+    if any(a.dtype.kind == "c" for a in arrays) or c.p.subject.given or not arrays[0].size:
+        return False
+    points = [_values(c, k, intervals[k] if intervals else None) for k in range(len(arrays))]
+    shape = (POINTS,) if arrays[0].ndim < 2 else (8, POINTS // 8)
+    try:
+        other = _another(c, [v.reshape(shape).astype(a.dtype) for v, a in zip(points, arrays, strict=True)])
+        blocks = other.blocks() if other else []
+        if not other or any(b.mode != "elementwise" for b in blocks):
+            return False
+        entries = join_entries([other.elementwise(b) for b in blocks])
+    except Exception:
+        return False
+    _note(c, other, report, entries)
+    return True
+
+
+def _another(c: Checker, arrays: list[Array]) -> Checker | None:
+    """Make the same check at other inputs."""
+    import copy
+
+    subject = copy.copy(c.p.subject)
+    subject.leaves = [copy.copy(leaf) for leaf in subject.leaves]
+    subject.varied = [leaf for leaf, old in zip(subject.leaves, c.p.subject.leaves, strict=True) if old.varied]
+    for leaf, array in zip(subject.varied, arrays, strict=True):
+        leaf.value, leaf.tensor, leaf.fixed = array, False, True
+    subject.evaluations = subject.pulls = 0
+    subject.__dict__.pop("_like", None)
+    subject.inputs = subject.arguments(arrays)
+    p = Precise(subject)
+    if not np.isfinite(p.f).any():
+        return None
+    return Checker(p, Derivatives(analytic_pair(p)), c.rng)
+
+
+def _point(c: Checker, report: Any, x: Array) -> None:
+    """Check along a few directions at another point."""
+    from .precise import split
+
+    try:
+        arrays = [a.astype(n.dtype) for a, n in zip(split(x, c.p.inputs), c.p.native, strict=True)]
+        other = _another(c, arrays)
+        if other is None or other.p.m != c.p.m:
+            return
+        per = 1
+        parts = [directions(other, Block(0, other.p.n, "directions", per))] if other.p.n > 1 else []
+        parts = parts or [other.columns([Block(0, other.p.n, "columns", per)])]
+    except Exception:
+        return
+    _note(c, other, report, join_entries(parts))
+
+
+def _note(c: Checker, other: Checker, report: Any, entries: Entries) -> None:
+    """Add what is wrong elsewhere to the report; what is undecided there is nobody's question."""
+    from .check import row
+
+    report.probed += entries.status.size
+    c.p.subject.evaluations += other.p.subject.evaluations
+    c.p.subject.pulls += other.p.subject.pulls
+    wrong = np.flatnonzero(entries.status == WRONG)
+    if not wrong.size:
+        return
+    report.wrong += wrong.size
+    report.compared += entries.status.size
+    order = wrong[np.argsort(-np.nan_to_num(entries.excess[wrong], nan=np.inf))]
+    for i in order[:4]:
+        found = row(other, entries, int(i))
+        at = int(entries.coordinate[i])
+        name = found.where.split("[")[0]
+        found.where = f"{name} = {float(other.p.x[at]):.6g}" if at >= 0 else "another point"
+        report.rows.append(found)
+    report.rows.sort(key=lambda r: r.status != "wrong")
+    report.notes.append("wrong at points that were not given (domain=None looks at the given point only)")
+
+
+def _separable(c: Checker) -> bool:
+    """Whether the function is a sum over elements: moving two halves adds up."""
+    half = c.rng.random(c.p.n) < 0.5
+    a, b = np.where(half, c.unit / 8, 0), np.where(half, 0, c.unit / 8)
+    x, f = c.p.x, c.p.f
+    fa, fb, fab = c.p.at(x + a), c.p.at(x + b), c.p.at(x + a + b)
+    with np.errstate(all="ignore"):
+        moved = np.abs(fa - f) + np.abs(fb - f)
+        bar = 64 * c.p.eps * (np.abs(f) + np.abs(fa) + np.abs(fb) + np.abs(fab)) * np.sqrt(c.p.n)
+        off = np.abs(fab - fa - fb + f)
+        return bool(np.all((off <= bar) & (moved > 100 * bar)))
+
+
+def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
+    """Choose points for an input, in random order so that several inputs meet in many ways."""
+    if interval is not None:
+        return c.rng.permutation(_within(*interval))
+    x = np.abs(np.asarray(c.p.native[k], np.float64).reshape(-1))
+    x = x[np.isfinite(x) & (x > 0)]
+    size = float(np.median(x)) if x.size else 1.0
+    mags = np.concatenate([MAGNITUDES, size * np.array([1 / 30, 0.2, 0.5, 2, 5])])
+    mags = mags[mags <= max(40.0, 5 * size)]
+    if np.finfo(c.p.native[k].dtype).eps > 1e-4:  # float16 cannot hold what exp makes of more
+        mags = mags[mags <= 8]
+    points = np.concatenate([mags, -mags]) * c.rng.uniform(0.9, 1.1, 2 * mags.size)
+    return c.rng.permutation(np.resize(points, POINTS))
+
+
+def _spread(c: Checker, _: None, n: int) -> Array:
+    del _
+    parts = [np.resize(_values(c, k, None), max(a.size, 1))[: a.size] for k, a in enumerate(c.p.native)]
+    if any(a.dtype.kind == "c" for a in c.p.native):
+        return np.asarray(c.p.x * c.p.x.dtype.type(0.5))
+    return np.asarray(np.concatenate(parts).astype(c.p.x.dtype)[:n])
+
+
+def _within(low: float, high: float) -> Array:
+    """Points of an interval: its ends, evenly, and closer and closer to zero and to the ends."""
+    low, high = max(low, -1e6), min(high, 1e6)
+    even = np.linspace(low, high, POINTS // 2)
+    mags = np.geomspace(1e-6, max(abs(low), abs(high), 1e-5), POINTS // 4)
+    near = np.concatenate([mags, -mags])
+    near = near[(near >= low) & (near <= high)]
+    ends = (high - low) * np.geomspace(1e-6, 0.1, 8)
+    return np.resize(np.concatenate([even, near, low + ends, high - ends])[:POINTS], POINTS)
+
+
+def _intervals(c: Checker, domain: Any) -> list[tuple[float, float]]:
+    """Read ``domain=``: one interval for all inputs, or one for each."""
+    pairs = [domain] * len(c.p.native) if np.ndim(domain) == 1 else list(domain)
+    if len(pairs) != len(c.p.native) or any(len(p) != 2 or not p[0] < p[1] for p in pairs):
+        raise ValueError(f"domain={domain!r}; wanted (lo, hi), or one such pair for each of {len(c.p.native)} inputs")
+    return [(float(a), float(b)) for a, b in pairs]
+
+
+def _drawn(c: Checker, intervals: list[tuple[float, float]]) -> Array:
+    parts = []
+    for array, (low, high) in zip(c.p.native, intervals, strict=True):
+        n = array.size * (2 if array.dtype.kind == "c" else 1)
+        parts.append(c.rng.choice(_within(low, high), n))
+    return np.concatenate(parts).astype(c.p.x.dtype)

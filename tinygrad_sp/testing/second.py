@@ -1,0 +1,41 @@
+"""Second and higher derivatives: the gradient, recorded as it is computed, is checked like any function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import graph
+from ..sweep import sweep
+from .precise import split
+from .subject import TensorSubject, as_array
+
+
+def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., Any], list[Any]]:
+    """Make the function (inputs, cotangents) -> gradients, and the inputs at which to check it."""
+    rng = np.random.default_rng(seed + 1)
+    arrays = [leaf.array for leaf in subject.varied]
+    outputs = subject.call(arrays)
+    lanes = sum(a.size * (2 if a.dtype.kind == "c" else 1) for a in outputs)
+    cotangents = split(rng.choice([1.0, -1.0, 2.0, -0.5], lanes), outputs)
+    count = len(arrays)
+
+    def gradient(*tensors: Any) -> tuple[Any, ...]:
+        leaves = [t if t.node is not None else t._lift(t._value, graph.make_leaf(t._value)) for t in tensors[:count]]
+        subject.rewind()
+        from .tree import flatten
+
+        out = [value for _, value in flatten(subject.f(*subject.arguments(leaves)))]
+        out = [v for v in out if as_array(v).dtype.kind in "fc"]
+        roots = [
+            (o.node, v)
+            for o, v in zip(out, tensors[count:], strict=True)
+            if isinstance(o, graph.Traced) and o.node is not None
+        ]
+        found = sweep(roots, [t.node for t in leaves], lift=leaves[0]._lift, release=False) if roots else {}
+        return tuple(found.get(t.node, np.zeros(t.shape, t.dtype)) for t in leaves)
+
+    gradient.__name__ = f"gradient of {getattr(subject.f, '__name__', 'f')}"
+    return gradient, [*arrays, *cotangents]
