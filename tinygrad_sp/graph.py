@@ -24,12 +24,14 @@ Array = Any  # an ndarray, a NumPy scalar, or anything that speaks NumPy's proto
 Rule = Callable[..., Any]
 Form = Any  # numpy.float64 for such a scalar, (shape, dtype) for everything else
 
+LEAF_KIND, UNARY, BINARY, GENERAL, RELEASED_KIND = range(5)
+
 OPS: list[Op] = []
 """Every op that was ever declared, in order: what the tests walk."""
 
 _new: Callable[[type], Any] = object.__new__
 _next_age = count().__next__  # atomic, so threads may record at the same time
-_ndarray, _float64 = np.ndarray, np.float64
+_ndarray, _float64, _f8 = np.ndarray, np.float64, np.dtype(np.float64)
 _PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, complex, bool))
 
 
@@ -269,6 +271,8 @@ class Op:
     Tensor(12.)
     """
 
+    # What the sweep asks of every node's op lies in slots: 30 ns less per question than in a dictionary.
+    __slots__ = ("__dict__", "conjugate", "keeps", "kind", "rule_x", "rule_y", "unusual")
     name: str = "Op"
     small: bool = False
     arity: int = 1
@@ -276,18 +280,19 @@ class Op:
     masks: bool = False
     holomorphic: bool = True
     own: bool = False  # declared by a user: its rules are checked more strictly, and may raise
-    unusual: bool = False
     variadic: bool = False  # backward(i, grad, out, *arrays): asked for one argument's cotangent at a time
     turned: bool = False
     cases: ClassVar[Sequence[Any]] = ()
     domain: ClassVar[tuple[float, float] | None] = None
     forward: Callable[..., Any]
     backward: Any = None
-    rule_x: Rule
-    rule_y: Rule | None
-    keeps: tuple[bool, ...]
-    conjugate: Op
     op: ClassVar[Op]
+    kind: int  # LEAF_KIND, UNARY, BINARY: read slots; GENERAL: read rest; RELEASED_KIND: nothing left
+    unusual: bool  # masks or own
+    keeps: tuple[bool, ...]
+    rule_x: Rule
+    rule_y: Rule
+    conjugate: Op
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -316,7 +321,7 @@ class Op:
 def _declare(op: Op) -> None:
     """Work out what the engine asks of every op, and put the op on the list."""
     op.keeps = _keeps(op)
-    op.small, op.arity = op.small, op.arity  # on the instance, where CPython's inline caches find it
+    op.kind = op.arity if op.small else GENERAL
     op.unusual = op.masks or op.own
     OPS.append(op)
 
@@ -490,7 +495,7 @@ def _picked(node: Node, i: int, value: Array) -> Node:
 class Bundle(tuple[Any, ...]):
     """The cotangents of several results, None where there is none (also past the end)."""
 
-    def __add__(self, other: Any) -> Bundle:  # type: ignore[override]
+    def __add__(self, other: Any) -> Bundle:
         long, short = (self, other) if len(self) >= len(other) else (other, self)
         return Bundle(
             b if a is None else a if b is None else a + b
@@ -524,9 +529,7 @@ LEAF: Op = _Leaf.op
 RELEASED: Op = _Released.op
 LEAF.small = RELEASED.small = True
 LEAF.arity = RELEASED.arity = 0
-
-
-LEAF.unusual = RELEASED.unusual = False
+LEAF.kind, RELEASED.kind = LEAF_KIND, RELEASED_KIND
 
 
 def make_leaf(value: Array, tensor: Traced | None = None) -> Node:
@@ -563,7 +566,7 @@ def make_elementwise(name: str, kernel: Callable[..., Any], rules: tuple[Rule | 
     op.name, op.kernel, op.forward = name, kernel, kernel
     op.arity = about.pop("arity", len(rules))
     op.backward = None if None in rules else rules
-    op.rule_x, op.rule_y = (*rules, None)[:2]
+    op.rule_x, op.rule_y = rules[0], rules[-1]
     for key, value in about.items():
         setattr(op, key, value)
     _declare(op)
@@ -588,7 +591,8 @@ def _conjugated(op: Elementwise) -> Elementwise:
     twin: Elementwise = _new(Elementwise)
     vars(twin).update(vars(op))
     twin.backward = tuple(map(around, op.backward))
-    twin.rule_x, twin.rule_y = (*twin.backward, None)[:2]
+    twin.rule_x, twin.rule_y = twin.backward[0], twin.backward[-1]
+    twin.keeps, twin.kind, twin.unusual = op.keeps, op.kind, op.unusual
     twin.conjugate, twin.turned = twin, True
     return twin
 
@@ -613,8 +617,9 @@ def _unary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
         if type(value) is _float64:
             node.form = _float64
         else:
-            node.form = (value.shape, value.dtype)
-            if value.dtype.kind == "c":
+            dtype = value.dtype
+            node.form = (value.shape, dtype)
+            if dtype is not _f8 and dtype.kind == "c":
                 node.op = op.conjugate
         node.age = _next_age()
         result.node = node
@@ -673,8 +678,9 @@ def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any],
         if type(value) is _float64:
             node.form = _float64
         else:
-            node.form = (value.shape, value.dtype)
-            if value.dtype.kind == "c":
+            dtype = value.dtype
+            node.form = (value.shape, dtype)
+            if dtype is not _f8 and dtype.kind == "c":
                 node.op = op.conjugate
         node.age = _next_age()
         result.node = node

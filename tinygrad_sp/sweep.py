@@ -16,7 +16,22 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .graph import LEAF, MODE, RELEASED, Form, Node, Op, Rule, Spec, Traced, make_tensor
+from .graph import (
+    BINARY,
+    GENERAL,
+    LEAF_KIND,
+    MODE,
+    RELEASED,
+    RELEASED_KIND,
+    UNARY,
+    Form,
+    Node,
+    Op,
+    Rule,
+    Spec,
+    Traced,
+    make_tensor,
+)
 
 _by_age = attrgetter("age")
 _ndarray, _float64 = np.ndarray, np.float64
@@ -65,37 +80,23 @@ def sweep(
     mode = MODE.get()
     pull = _Pull(pending, owned, lift, masked, mode.watch_rule if mode else None, order if ends else None)
     fast = lift is None and not masked and pull.watch is None
-    hooks = HOOKS or None
+    marked = {*(ends or ()), *HOOKS} or None  # nodes at which something happens besides
     take = pending.pop
     for node in order:
         grad = take(node, None)
         if grad is None:
             continue
-        if hooks is not None and node in hooks:
+        if marked is not None and node in marked:
             grad = _hooked(node, grad, lift)
-        op = node.op
-        if op is LEAF or (ends is not None and node in ends):
-            if ends is None or node in ends:
+            if ends is not None and node in ends:
                 found[node] = grad
-            continue
-        # The two commonest kinds of node are spelled out: a helper call and an argument tuple per node
-        # would cost 0.3 of the 0.5 microseconds this loop needs.
-        if not (fast and op.small):
-            pull(node, grad)
-        elif op.arity == 1:
+                continue
+        # The two commonest kinds of node are spelled out, and so is adding to `pending`: helper calls and
+        # argument tuples would double the 0.5 microseconds that this loop needs per node.
+        op = node.op
+        kind = op.kind
+        if kind == BINARY and fast:
             parent: Any = node.px
-            c = op.rule_x(grad, node.out, node.x)
-            form = parent.form
-            if type(c) is not form:
-                c = fit(c, form)
-            if parent not in pending:
-                pending[parent] = c
-            elif form is _float64:
-                pending[parent] += c
-            else:
-                _add(pending, owned, parent, c)
-        else:
-            parent = node.px
             if parent is not None:
                 c = op.rule_x(grad, node.out, node.x, node.y)
                 form = parent.form
@@ -109,7 +110,7 @@ def sweep(
                     _add(pending, owned, parent, c)
             parent = node.py
             if parent is not None:
-                c = op.rule_y(grad, node.out, node.x, node.y)  # type: ignore[misc]
+                c = op.rule_y(grad, node.out, node.x, node.y)
                 form = parent.form
                 if type(c) is not form:
                     c = fit(c, form)
@@ -119,11 +120,34 @@ def sweep(
                     pending[parent] += c
                 else:
                     _add(pending, owned, parent, c)
-        if release:
-            if careful:
-                passed.append(node)
+        elif kind == UNARY and fast:
+            parent = node.px
+            c = op.rule_x(grad, node.out, node.x)
+            form = parent.form
+            if type(c) is not form:
+                c = fit(c, form)
+            if parent not in pending:
+                pending[parent] = c
+            elif form is _float64:
+                pending[parent] += c
             else:
-                _release(node)
+                _add(pending, owned, parent, c)
+        elif kind == LEAF_KIND:
+            if ends is None:
+                found[node] = grad
+            continue
+        else:
+            pull(node, grad)
+        if not release:
+            continue
+        if careful:
+            passed.append(node)
+        elif kind == GENERAL:
+            del node.rest
+            node.op = RELEASED
+        else:
+            node.px = node.py = node.out = node.x = node.y = None
+            node.op = RELEASED
     for node in passed:
         _release(node)
     return found
@@ -145,12 +169,8 @@ def _collect(roots: list[Node], ends: set[Node] | None, released_too: bool = Fal
         op = node.op
         if op.unusual:
             masked, careful = masked or op.masks, careful or op.own
-        if not op.small:
-            for p in node.rest[0]:
-                if p is not None and p not in seen:
-                    see(p)
-                    push(p)
-        elif op.arity:
+        kind = op.kind
+        if kind == BINARY:
             p = node.px
             if p is not None and p not in seen:
                 see(p)
@@ -159,7 +179,17 @@ def _collect(roots: list[Node], ends: set[Node] | None, released_too: bool = Fal
             if p is not None and p not in seen:
                 see(p)
                 push(p)
-        elif op is RELEASED and not released_too:
+        elif kind == UNARY:
+            p = node.px
+            if p not in seen:
+                see(p)  # type: ignore[arg-type]
+                push(p)  # type: ignore[arg-type]
+        elif kind == GENERAL:
+            for p in node.rest[0]:
+                if p is not None and p not in seen:
+                    see(p)
+                    push(p)
+        elif kind == RELEASED_KIND and not released_too:
             raise RuntimeError(
                 "backward a second time through a graph whose kept values were released by the first: "
                 "pass retain_graph=True to the first backward (or, if a parameter was updated in place while "
@@ -330,7 +360,10 @@ def _strong_zero(grad: Any, cotangent: Any) -> Any:
 
 def fit(cotangent: Any, form: Form) -> Any:
     """Give a cotangent its primal's shape and dtype: undo broadcasting, take the real part, cast."""
-    if form is tuple:
+    if type(cotangent) is _ndarray and type(form) is tuple:
+        if cotangent.shape == form[0] and cotangent.dtype is form[1]:
+            return cotangent  # nearly always; the rest of this costs 0.3 microseconds
+    elif form is tuple:
         return cotangent
     shape, dtype = ((), np.dtype(_float64)) if form is _float64 else form
     if type(cotangent) in (float, int, complex):
@@ -380,7 +413,7 @@ HOOKS: WeakKeyDictionary[Node, dict[int, Rule]] = WeakKeyDictionary()
 
 
 def _hooked(node: Node, grad: Any, lift: Rule | None) -> Any:
-    for hook in list(HOOKS[node].values()):
+    for hook in list(HOOKS.get(node, {}).values()):
         new = hook(grad if lift is not None else make_tensor(grad, None))
         if new is not None:
             new = new._value if lift is None and isinstance(new, Traced) else new
