@@ -190,7 +190,7 @@ def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, s
         return _conclude(report, subject)
     if reverse:
         report.problems += contract(p, rng)
-    if not report.problems and p.n and p.m.problems:
+    if not report.problems and p.n and p.m:
         c = Checker(p, Derivatives(analytic_pair(p) if reverse else []), rng)
         if reverse:
             _numbers(c, report, detail)

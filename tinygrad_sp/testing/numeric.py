@@ -192,7 +192,7 @@ def estimate(s: Samples) -> Estimate:
     >>> steps = ladder(False)
     >>> value = lambda t: np.array([np.exp(1 + t), abs(t)])
     >>> e = estimate(sample(value, steps, np.ones(2), np.full(2, EPS64)))
-    >>> abs(e.value[0] - np.e) < e.bar[0] < 1e-10, KINDS[e.kind[1]], e.left[1].item(), e.right[1].item()
+    >>> bool(abs(e.value[0] - np.e) < e.bar[0] < 1e-10), KINDS[e.kind[1]], e.left[1].item(), e.right[1].item()
     (True, 'kink', -1.0, 1.0)
     """
     lanes = s.plus.shape[1]
