@@ -9,7 +9,6 @@ Nothing here knows a NumPy function's name; the ops do (``ops/``).  The other ha
 
 from __future__ import annotations
 
-import functools
 import inspect
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +28,10 @@ LEAF_KIND, UNARY, BINARY, GENERAL, RELEASED_KIND = range(5)
 OPS: list[Op] = []
 """Every op that was ever declared, in order: what the tests walk."""
 
-_new: Callable[[type], Any] = object.__new__
-_next_age = count().__next__  # atomic, so threads may record at the same time
-_ndarray, _float64, _f8 = np.ndarray, np.float64, np.dtype(np.float64)
-_PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, complex, bool))
+new: Callable[[type], Any] = object.__new__
+next_age = count().__next__  # atomic, so threads may record at the same time
+_ndarray, _float64 = np.ndarray, np.float64
+PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, complex, bool))
 
 
 # ---------------------------------------------------------------------------------------------- modes
@@ -58,12 +57,11 @@ class Mode:
 
 
 MODE: ContextVar[Mode | None] = ContextVar("tinygrad_sp_mode", default=None)
-_mode = MODE.get
 
 
 def recording() -> bool:
     """Whether an op applied to a tracked Tensor makes a node right now."""
-    mode = _mode()
+    mode = MODE.get()
     return mode is None or mode.recording
 
 
@@ -146,10 +144,10 @@ class Node:
 
 def _remade(fields: dict[str, Any]) -> Node:
     """Make a node again from its fields; parents are remade first, so ages keep their order."""
-    node: Node = _new(Node)
+    node: Node = new(Node)
     for name, value in fields.items():
         setattr(node, name, value)
-    node.age = _next_age()
+    node.age = next_age()
     node.owner = _nobody
     return node
 
@@ -215,18 +213,12 @@ class Traced:
 
 
 Tensor: type[Traced] = Traced
-"""The class whose instances are level 0; ``tensor.py`` puts itself here, the one arrow that points back."""
-
-
-def use_tensor_class(cls: type[Traced]) -> None:
-    """Say which class the recorders make."""
-    global Tensor
-    Tensor = cls
+"""The class of users' Tensors; ``tensor.py`` puts itself here: the one arrow that points back."""
 
 
 def make_tensor(value: Array, node: Node | None) -> Any:
     """Make a level-0 Tensor of a value and the node that made it."""
-    tensor = _new(Tensor)
+    tensor = new(Tensor)
     tensor._value, tensor.node = value, node
     return tensor
 
@@ -303,8 +295,8 @@ class Op:
                 setattr(cls, name, staticmethod(vars(cls)[name]))
         cls.name = cls.__name__
         cls.own = not cls.__module__.startswith("tinygrad_sp.")
-        cls.op = op = _new(cls)
-        _declare(op)
+        cls.op = op = new(cls)
+        declare(op)
 
     @classmethod
     def apply(cls, *arrays: Any, **params: Any) -> Any:
@@ -318,7 +310,7 @@ class Op:
         return (_op_named, (type(self).__module__, self.name, self.turned))
 
 
-def _declare(op: Op) -> None:
+def declare(op: Op) -> None:
     """Work out what the engine asks of every op, and put the op on the list."""
     op.keeps = _keeps(op)
     op.kind = op.arity if op.small else GENERAL
@@ -368,7 +360,7 @@ def reads(rule: Rule) -> list[bool]:
 
 def plain(value: Any) -> Array:
     """Make an array of what a user wrote beside a Tensor; Python's numbers stay as they are (weak dtypes)."""
-    if type(value) in _PLAIN or isinstance(value, (np.generic, np.ndarray, Traced)):
+    if type(value) in PLAIN or isinstance(value, (np.generic, np.ndarray, Traced)):
         return value[()] if type(value) is _ndarray and not value.ndim else value
     if hasattr(value, "__array_function__") or isinstance(value, (int, float, complex)):
         return value
@@ -421,7 +413,7 @@ def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any])
         out = apply(op, values, params) if level else op.forward(*values, **params)
     except ValueError as error:
         raise explained(error, op, values) from None
-    mode = _mode()
+    mode = MODE.get()
     tracked = (mode is None or mode.recording) and op.backward is not None and any(parents)
     node = make_node(op, tuple(parents), out, values, arrays, params) if tracked else None
     if mode is not None and mode.watch is not None:
@@ -446,8 +438,8 @@ def make_node(
         form = form_of(out)
         if form is not _float64 and form[1].kind not in "fc":
             return None
-    node: Node = _new(Node)
-    node.op, node.form, node.age = op, form, _next_age()
+    node: Node = new(Node)
+    node.op, node.form, node.age = op, form, next_age()
     keeps = op.keeps
     last = len(keeps) - 1
     if op.small:
@@ -486,8 +478,8 @@ class _Pick(Op):
 
 
 def _picked(node: Node, i: int, value: Array) -> Node:
-    pick: Node = _new(Node)
-    pick.op, pick.form, pick.age = _Pick.op, form_of(value), _next_age()
+    pick: Node = new(Node)
+    pick.op, pick.form, pick.age = _Pick.op, form_of(value), next_age()
     pick.rest = ((node,), None, (None,), {"i": i})
     return pick
 
@@ -537,153 +529,8 @@ def make_leaf(value: Array, tensor: Traced | None = None) -> Node:
 
     Weakly, so that a gradient that was itself recorded (`create_graph`) makes no cycle.
     """
-    node: Node = _new(Node)
-    node.op, node.form, node.age = LEAF, form_of(value), _next_age()
+    node: Node = new(Node)
+    node.op, node.form, node.age = LEAF, form_of(value), next_age()
     node.px = node.py = node.out = node.x = node.y = None
     node.owner = _nobody if tensor is None else weakref.ref(tensor)
     return node
-
-
-# ---------------------------------------------------------------------------------------------- the hot path
-
-
-class Elementwise(Op, abstract=True):
-    """A NumPy ufunc (or a function like one) with a rule per argument; made by `elementwise`."""
-
-    small = True
-    linear = "pointwise"
-    kernel: Callable[..., Any]
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        """What computes it from arrays."""
-        return self.kernel
-
-
-def make_elementwise(name: str, kernel: Callable[..., Any], rules: tuple[Rule | None, ...], **about: Any) -> Any:
-    """Declare an elementwise op; return it and the public function that records it at full speed."""
-    op = _new(Elementwise)
-    op.name, op.kernel, op.forward = name, kernel, kernel
-    op.arity = about.pop("arity", len(rules))
-    op.backward = None if None in rules else rules
-    op.rule_x, op.rule_y = rules[0], rules[-1]
-    for key, value in about.items():
-        setattr(op, key, value)
-    _declare(op)
-    op.conjugate = op
-    if op.backward is not None and op.holomorphic:
-        op.conjugate = _conjugated(op)
-    if op.backward is None or op.arity > 2:
-        return op, lambda *arrays: apply(op, arrays, {})
-    return op, _unary(op, kernel) if op.arity == 1 else _binary(op, kernel)
-
-
-def _conjugated(op: Elementwise) -> Elementwise:
-    """Make the op that a node with a complex value gets: its cotangent is grad * conj(derivative)."""
-
-    def around(rule: Rule) -> Rule:
-        @functools.wraps(rule)  # the same names of parameters: the same arrays are kept
-        def conjugated(grad: Any, *kept: Any) -> Any:
-            return np.conjugate(rule(np.conjugate(grad), *kept))
-
-        return conjugated
-
-    twin: Elementwise = _new(Elementwise)
-    vars(twin).update(vars(op))
-    twin.backward = tuple(map(around, op.backward))
-    twin.rule_x, twin.rule_y = twin.backward[0], twin.backward[-1]
-    twin.keeps, twin.kind, twin.unusual = op.keeps, op.kind, op.unusual
-    twin.conjugate, twin.turned = twin, True
-    return twin
-
-
-def _unary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
-    keep_out, keep_x = op.keeps
-
-    def function(x: Any, /) -> Any:
-        if type(x) is not Tensor or _mode() is not None:
-            return kernel(x) if type(x) in _PLAIN else apply(op, (x,), {})
-        value = kernel(x._value)
-        result = _new(Tensor)
-        result._value = value
-        px = x.node
-        if px is None:
-            result.node = None
-            return result
-        node = _new(Node)
-        node.op, node.px, node.py = op, px, None
-        node.out = value if keep_out else None
-        node.x = x._value if keep_x else None
-        if type(value) is _float64:
-            node.form = _float64
-        else:
-            dtype = value.dtype
-            node.form = (value.shape, dtype)
-            if dtype is not _f8 and dtype.kind == "c":
-                node.op = op.conjugate
-        node.age = _next_age()
-        result.node = node
-        return result
-
-    return function
-
-
-def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    # What each rule reads, and so what is kept when only x, only y or both are tracked.
-    (out_x, x_x, y_x), (out_y, x_y, y_y) = map(reads, op.backward)
-    out_b, x_b, y_b = out_x or out_y, x_x or x_y, y_x or y_y
-
-    def function(x: Any, y: Any, /) -> Any:
-        # One recorder per arity, no *args, no helper call: 1.1 microseconds per op, forward and backward,
-        # where a single generic recorder needs 2.3.
-        if type(x) is Tensor:
-            vx, px = x._value, x.node
-            if type(y) is Tensor:
-                vy, py = y._value, y.node
-            elif type(y) in _PLAIN:
-                vy, py = y, None
-            else:
-                return apply(op, (x, y), {})
-        elif type(y) is Tensor and type(x) in _PLAIN:
-            vx, px, vy, py = x, None, y._value, y.node
-        else:
-            return apply(op, (x, y), {})
-        if _mode() is not None:
-            return apply(op, (x, y), {})
-        try:
-            value = kernel(vx, vy)
-        except ValueError as error:
-            raise explained(error, op, (vx, vy)) from None
-        result = _new(Tensor)
-        result._value = value
-        if px is None:
-            if py is None:
-                result.node = None
-                return result
-            node = _new(Node)
-            node.out = value if out_y else None
-            node.x = (vx.copy() if type(vx) is _ndarray and type(x) is not Tensor else vx) if x_y else None
-            node.y = vy if y_y else None
-        elif py is None:
-            node = _new(Node)
-            node.out = value if out_x else None
-            node.x = vx if x_x else None
-            node.y = (vy.copy() if type(vy) is _ndarray and type(y) is not Tensor else vy) if y_x else None
-        else:
-            node = _new(Node)
-            node.out = value if out_b else None
-            node.x = vx if x_b else None
-            node.y = vy if y_b else None
-        node.op, node.px, node.py = op, px, py
-        if type(value) is _float64:
-            node.form = _float64
-        else:
-            dtype = value.dtype
-            node.form = (value.shape, dtype)
-            if dtype is not _f8 and dtype.kind == "c":
-                node.op = op.conjugate
-        node.age = _next_age()
-        result.node = node
-        return result
-
-    return function

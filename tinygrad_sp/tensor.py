@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from . import dispatch
-from .graph import LEAF, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is, record, use_tensor_class
+from . import dispatch, graph, hotpath
+from .graph import LEAF, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is, record
 from .ops import casting, elementwise, indexing, products, reduction
 from .ops import shape as shaping
 from .sweep import HOOKS, collect, sweep
@@ -578,7 +578,7 @@ class _Exposed(Tensor, internal=True):
 
 
 _Exposed.__name__ = _Exposed.__qualname__ = "Tensor"
-use_tensor_class(Tensor)
+graph.Tensor = hotpath.Tensor = Tensor
 
 
 def _rebuild(value: Any, ancestors: list[Node], node: Node | None, home: Node | None, grad: Tensor | None) -> Tensor:
