@@ -243,6 +243,8 @@ class Op:
     holomorphic : bool
         Rules are written as in real calculus; where the result is complex the engine conjugates around them
         (``conj(rule(conj(grad)))``).  False for a rule that minds complex numbers itself, or need not.
+    may_raise : bool
+        Whether the rule refuses some inputs: then nothing is released before the sweep has succeeded.
     masks : bool
         Whether the rule sets cotangents to zero because a value was not taken (`where`).
     cases, domain
@@ -271,6 +273,7 @@ class Op:
     linear: str | None = None
     masks: bool = False
     holomorphic: bool = True
+    may_raise: bool = False
     own: bool = False  # declared by a user: its rules are checked more strictly, and may raise
     variadic: bool = False  # backward(i, grad, out, *arrays): asked for one argument's cotangent at a time
     turned: bool = False
@@ -280,7 +283,7 @@ class Op:
     backward: Any = None
     op: ClassVar[Op]
     kind: int  # LEAF_KIND, UNARY, BINARY: read slots; GENERAL: read rest; RELEASED_KIND: nothing left
-    unusual: bool  # masks or own
+    unusual: bool  # masks, own or may_raise
     keeps: tuple[bool, ...]
     rule_x: Rule
     rule_y: Rule
@@ -314,7 +317,7 @@ def declare(op: Op) -> None:
     """Work out what the engine asks of every op, and put the op on the list."""
     op.keeps = _keeps(op)
     op.kind = op.arity if op.small else GENERAL
-    op.unusual = op.masks or op.own
+    op.unusual = op.masks or op.own or op.may_raise
     OPS.append(op)
 
 
@@ -389,6 +392,10 @@ def apply(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
 
 def explained(error: ValueError, op: Op, values: Sequence[Array]) -> ValueError:
     """Say which op could not broadcast which shapes, if that was the matter."""
+    if op.own and "read-only" in str(error):
+        return ValueError(
+            f"{op.name}.forward wrote into its argument, which others hold too: write x = x * 2, not x *= 2"
+        )
     shapes = [np.shape(value) for value in values]
     try:
         np.broadcast_shapes(*shapes)
@@ -410,7 +417,10 @@ def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any])
         values.append(array._taken() if mine else plain(array))
         parents.append(array.node if mine else None)
     try:
-        out = apply(op, values, params) if level else op.forward(*values, **params)
+        if level:
+            out = apply(op, values, params)
+        else:
+            out = op.forward(*(map(read_only, values) if op.own else values), **params)
     except ValueError as error:
         raise explained(error, op, values) from None
     mode = MODE.get()
@@ -458,6 +468,15 @@ def make_node(
             kept.append(None if parent is not None else Spec((np.shape(value), getattr(value, "dtype", None))))
     node.rest = (parents, out if keeps[0] else None, tuple(kept), params)
     return node
+
+
+def read_only(value: Array) -> Array:
+    """Return an array for a user's function to read: what it would change in place others hold too."""
+    if type(value) is not _ndarray:
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
 
 
 def own_copy(value: Array, source: Any) -> Array:

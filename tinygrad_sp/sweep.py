@@ -31,6 +31,7 @@ from .graph import (
     Spec,
     Traced,
     make_tensor,
+    read_only,
 )
 
 _by_age = attrgetter("age")
@@ -81,6 +82,7 @@ def sweep(
     pull = _Pull(pending, owned, lift, masked, mode.watch_rule if mode else None, order if ends else None)
     fast = lift is None and not masked and pull.watch is None
     marked = {*(ends or ()), *HOOKS} or None  # nodes at which something happens besides
+    careful = careful or bool(HOOKS) or pull.watch is not None  # what may raise releases nothing before the end
     take = pending.pop
     for node in order:
         grad = take(node, None)
@@ -168,7 +170,7 @@ def _collect(roots: list[Node], ends: set[Node] | None, released_too: bool = Fal
         put(node)
         op = node.op
         if op.unusual:
-            masked, careful = masked or op.masks, careful or op.own
+            masked, careful = masked or op.masks, careful or op.own or op.may_raise
         kind = op.kind
         if kind == BINARY:
             p = node.px
@@ -244,6 +246,8 @@ class _Pull:
         if hasattr(op, "accumulate") and self.lift is None and _is_array(grad) and self.watch is None:
             return self.accumulate(op, parents[0], grad, params)
         out, arrays = self.lifted(node, parents)
+        if op.own and self.lift is None:
+            grad, out, arrays = read_only(grad), read_only(out), list(map(read_only, arrays))
         rules = op.backward
         turn = not op.small and op.holomorphic and node.form is not tuple and node.dtype.kind == "c"
         if turn:  # grad * conj(derivative), from a rule that says grad * derivative
