@@ -394,7 +394,7 @@ def explained(error: ValueError, op: Op, values: Sequence[Array]) -> ValueError:
     """Say which op could not broadcast which shapes, if that was the matter."""
     if op.own and "read-only" in str(error):
         return ValueError(
-            f"{op.name}.forward wrote into its argument, which others hold too: write x = x * 2, not x *= 2"
+            f"{op.name}.forward wrote into its argument, which others hold too: x = x * 2, not x *= 2"
         )
     shapes = [np.shape(value) for value in values]
     try:
