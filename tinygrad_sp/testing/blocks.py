@@ -10,16 +10,20 @@ The number of evaluations never grows with the size beyond `COLUMNS` coordinates
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .compare import WRONG, Entries, both_wrong, join_entries
+from .compare import WRONG, Entries, both_wrong, join_entries, judge
 from .numeric import (
     EPS64,
     SMOOTH,
+    UNDEFINED,
     Estimate,
     Samples,
     estimate,
@@ -149,6 +153,7 @@ class Checker:
             e = self._sharp(b, q, coordinate, keep)
             first = Entries.of(coordinate, keep, analytic, slack, e)
             if (first.status == WRONG).any():
+                self._rounded(first, e, partial(_elements_of, b, q, coordinate, keep))
                 second = self._elements(b, q, coordinate, keep, self.unit * 0.75)
                 again = Entries.of(coordinate, keep, analytic, slack, second)
                 first.status = both_wrong(first, again)
@@ -214,25 +219,49 @@ class Checker:
     def _sharp(self, b: Block, q: int, coordinate: Array, keep: Array) -> Estimate:
         """One ladder at the elements' own sizes, and others where that said too little."""
         e = self._elements(b, q, coordinate, keep, self.unit)
-        for unit in self._other_units(b, e, coordinate):
+        for unit in self._other_units(e, coordinate):
             e = merge(e, self._elements(b, q, coordinate, keep, unit))
         return e
 
-    def _other_units(self, b: Block, e: Estimate, coordinate: Array) -> list[Array]:
-        """Steps of size one for small elements, and much smaller and larger ones for zeros."""
-        poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, 4))
-        poor &= self.finite.any()
+    def _other_units(self, e: Estimate, coordinate: Array) -> list[Array]:
+        """Steps of size one for small elements, and much smaller ones for zeros and for what is still unsure."""
+        poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, UNDEFINED))
         if not poor.any():
             return []
         mine = coordinate[poor]
-        unit, zero = self.unit[mine], self.p.x[mine] == 0
+        bar, scale = e.bar[poor], np.fmax(e.scale[poor], 0)
         found = []
-        if (unit < 0.25).any():
+        if (self.unit[mine] < 0.25).any():
             found.append(np.fmax(self.unit, 1))
-        if (zero & ~(e.bar[poor] <= 1e-13 * np.fmax(e.scale[poor], 1))).any() or not np.isfinite(e.bar[poor]).all():
-            found.append(self.unit * self.p.x.dtype.type(2.0**-36))
-        del b
+        dtype = self.p.x.dtype.type
+        unsure = ~(bar <= 1e-13 * np.fmax(scale, np.abs(e.value[poor])))
+        if (unsure & (self.p.x[mine] == 0)).any():
+            found.append(self.unit * dtype(2.0**-36))
+        if (unsure & ~(bar <= 1e-4 * np.abs(e.value[poor]))).any() and self.p.work is np.longdouble:
+            found.append(self.unit * dtype(2.0**-16))
         return found
+
+    def _rounded(self, first: Entries, e: Estimate, again: Callable[[Checker, Array], Estimate]) -> None:
+        """Look again at flat lanes that are said to be wrong: maybe it is rounding that makes them flat.
+
+        A function that truly is a staircase has the same steps in every precision.  One that is flat because
+        its slope is below its rounding (`log(1 + exp(-50))`) has larger steps in a lower precision.
+        """
+        flat = (first.status == WRONG) & (e.value == 0) & (e.kind == SMOOTH)
+        if not flat.any():
+            return
+        low = copy.copy(self)
+        low.p = self.p.lowered()
+        eps = float(low.p.eps.max(initial=0.0))
+        bar = np.where(flat, np.inf, e.bar)
+        for factor in (64.0, 40.0, 25.0):  # far out, between one power of four and the next
+            high = again(self, self.unit * factor)
+            steps = again(low, (self.unit * factor).astype(low.p.x.dtype)).quantum
+            apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
+            rounding = flat & (high.quantum > 0) & apart
+            bar = np.where(rounding, np.fmin(bar, np.fmax(e.bar, high.reach)), bar)
+        e.bar = np.where(np.isfinite(bar), bar, e.bar)
+        first.status = judge(first.analytic, first.slack, e)
 
     # -------------------------------------------------------------------------------- columns
 
@@ -253,6 +282,7 @@ class Checker:
         first = Entries.of(rows, np.tile(names, which.size), analytic, slack, e)
         bad = np.flatnonzero((first.status == WRONG).reshape(which.size, -1).any(axis=1))
         if bad.size:
+            self._rounded(first, e, lambda c, unit: c._columns(which, unit, cotangents))
             second = self._columns(which[bad], self.unit * 0.75, cotangents)
             lanes = (bad[:, None] * len(names) + np.arange(len(names))).reshape(-1)
             old = first.where(lanes)
@@ -296,22 +326,22 @@ class Checker:
     def _sharper(self, which: Array, cotangents: Array, e: Estimate) -> Estimate:
         """Repeat with other steps those columns that came out poor."""
         width = len(cotangents)
-        for factor in ("one", "tiny"):
-            poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, 4))
-            poor &= ~(e.bar <= 1e-13 * np.fmax(e.scale, 0)) | (np.repeat(self.unit[which], width) < 0.25)
-            columns: Any = np.flatnonzero(poor.reshape(which.size, width).any(axis=1)) if width else []
-            unit = np.fmax(self.unit, 1) if factor == "one" else self.unit * self.p.x.dtype.type(2.0**-36)
-            zero = self.p.x[which] == 0
-            columns = [c for c in columns if (factor == "one") == bool(unit[which[c]] != self.unit[which[c]])]
-            columns = [c for c in columns if factor == "one" or zero[c]]
-            if not len(columns):
+        rows = np.repeat(which, width)
+        for unit in self._other_units(e, rows):
+            poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, UNDEFINED))
+            poor &= unit[rows] != self.unit[rows]
+            columns = np.flatnonzero(poor.reshape(which.size, width).any(axis=1))
+            if not columns.size:
                 continue
-            lanes = (np.asarray(columns)[:, None] * width + np.arange(width)).reshape(-1)
-            other = self._columns(which[columns], unit, cotangents)
-            mixed = merge(_pick(e, lanes), other)
+            lanes = (columns[:, None] * width + np.arange(width)).reshape(-1)
+            mixed = merge(_pick(e, lanes), self._columns(which[columns], unit, cotangents))
             for name in vars(mixed):
                 getattr(e, name)[lanes] = getattr(mixed, name)
         return e
+
+
+def _elements_of(b: Block, q: int, coordinate: Array, keep: Array, c: Checker, unit: Array) -> Estimate:
+    return c._elements(b, q, coordinate, keep, unit)
 
 
 def _pick(e: Estimate, lanes: Array) -> Estimate:

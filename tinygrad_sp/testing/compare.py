@@ -74,7 +74,7 @@ def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
 
     >>> from tinygrad_sp.testing.numeric import Estimate
     >>> e = Estimate.empty(2)
-    >>> e.value[:], e.bar[:], e.kind[:], e.scale[:] = 2.0, 1e-9, SMOOTH, 1.0
+    >>> e.value[:], e.bar[:], e.kind[:], e.scale[:], e.span[:] = 2.0, 1e-9, SMOOTH, 1.0, 1.0
     >>> judge(np.array([2.0, 2.001]), np.zeros(2), e).tolist() == [RIGHT, WRONG]
     True
     """
@@ -82,7 +82,7 @@ def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
         tol = tolerance(analytic, slack, e)
         good = np.abs(analytic - e.value) <= tol
         size = np.fmax(np.abs(analytic), np.abs(e.value))
-        vague = (e.bar > 0.05 * size) & (e.bar > 1e-6 * e.scale)
+        vague = (e.bar > 0.05 * size) & (e.bar > 1e-6 * e.span) & (e.span > 0)
         status = np.where(good, np.where(vague, UNSURE, RIGHT), WRONG)
         huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
         status = np.where(huge, UNSURE, status)

@@ -23,11 +23,11 @@ NORM = 1e-12  # nothing is claimed below this share of what all elements contrib
 ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
 
 
-def directions(c: Checker, b: Block) -> Entries:
+def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
     """Compare directional derivatives through a block of coordinates."""
     found: list[Entries] = []
     zero = c.p.x[b.start : b.stop] == 0
-    masks = [~zero] * (DIRECTIONS if c.p.n <= 10 * AFFORDABLE else 2)
+    masks = [~zero] * (DIRECTIONS if samples and c.p.n <= 10 * AFFORDABLE else 2)
     if zero.any():
         masks = [zero, *masks] if (~zero).any() else [zero, zero]
     rows, names = _rows(c)
@@ -37,7 +37,7 @@ def directions(c: Checker, b: Block) -> Entries:
         if (found[-1].status == WRONG).any():
             found[-1:] = _pursue(c, b, u, rows, names, found[-1])
             break
-    if (b.stop - b.start) <= AFFORDABLE // 10 and not any((e.status == WRONG).any() for e in found):
+    if samples and (b.stop - b.start) <= AFFORDABLE // 10 and not any((e.status == WRONG).any() for e in found):
         found.append(_samples(c, b))
     return join_entries(found)
 

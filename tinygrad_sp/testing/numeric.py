@@ -67,12 +67,14 @@ class Estimate:
     right: Array
     side_bar: Array
     scale: Array  # the slope that would be called ordinary here: |f| / |x|
-    quantum: Array  # the smallest change of a flat function, where it looks like no rounding
+    span: Array  # the steepest slope to points as far away as zero is
+    quantum: Array  # the smallest change of a function that is flat at the smallest steps, else 0
+    reach: Array  # ... divided by the largest step without a change: a slope that could hide there
 
     @classmethod
     def empty(cls, lanes: int) -> Estimate:
         """Nothing known yet."""
-        nan = [np.full(lanes, np.nan) for _ in range(7)]
+        nan = [np.full(lanes, np.nan) for _ in range(9)]
         return cls(nan[0], nan[1], np.full(lanes, UNDEFINED), *nan[2:])
 
 
@@ -117,16 +119,21 @@ def join(parts: list[Samples]) -> Samples:
 
 def noise_of(s: Samples) -> tuple[Array, Array]:
     """Measure the rounding noise of each lane at each step, and the quantum of lanes that move in leaps."""
-    tail = (s.plus + s.minus)[-4:]
-    residue = np.abs(tail[1:] - tail[:-1] / RATIO**2)  # without the curvature: what is left is rounding
+    even, odd = (s.plus + s.minus)[-5:], (s.plus - s.minus)[-5:] / 2
+    curved = np.abs(even[1:] - even[:-1] / RATIO**2)  # without the curvature: what is left is rounding
+    straight = np.abs(odd[1:] - odd[:-1] / RATIO)  # without the slope
+    residue = np.fmax(curved, straight)
     measured = np.max(np.where(np.isfinite(residue), residue, 0.0), axis=0)
     change = np.fmax(np.abs(s.plus), np.abs(s.minus))
     quantum = np.min(np.where(change > 0, change, np.inf), axis=0)
     leaps = (change[-1] == 0) & np.isfinite(quantum)
-    coarse = leaps & (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1])
+    close, wider = s.steps <= 2.0**-20, (s.steps > 2.0**-20) & (s.steps < 2.0**-14)
+    grain = change[close].max(axis=0, initial=0) > 0  # leaps as close as float32 numbers are, and many of them
+    grain &= np.fmax.reduce(change[wider], axis=0, initial=0) > 8 * quantum
+    coarse = leaps & (grain | (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]))
     measured = np.maximum(measured, np.where(coarse, quantum, 0.0))
     rounding = s.eps * s.size + 4 * np.finfo(s.plus.dtype).smallest_subnormal
-    return np.maximum(rounding, measured), np.where(leaps & ~coarse, quantum, 0.0).astype(np.float64)
+    return np.maximum(rounding, measured), np.where(leaps, quantum, 0.0).astype(np.float64)
 
 
 def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
@@ -157,7 +164,7 @@ def _believe(best: Array, radius: Array) -> tuple[Array, Array]:
     going = np.ones(lanes, dtype=bool)
     for v, r in zip(best[::-1], radius[::-1], strict=True):
         known = np.isfinite(r)
-        wide = 2 * r
+        wide = 3 * r
         meets = (v - wide <= high) & (v + wide >= low)
         going &= meets | ~known
         use = going & known
@@ -201,10 +208,16 @@ def estimate(s: Samples) -> Estimate:
         return e
     with np.errstate(all="ignore"):
         noise, e.quantum = noise_of(s)
+        moves = np.fmax(np.abs(s.plus), np.abs(s.minus)) > 0
+        still = np.max(np.where(moves, 0, s.steps[:, None]) * ~np.logical_or.accumulate(moves[::-1])[::-1], axis=0)
+        e.reach = (e.quantum / (np.fmax(still, TINY) * np.abs(s.unit))).astype(np.float64)
         resolution = np.abs(_ratio(noise, s))
         both = _ratio((s.plus - s.minus) / 2, s)
         e.value, e.bar = _believe(*_table(both, resolution, RATIO**2))
-        e.scale = np.abs((s.size[-1] / s.unit).astype(np.float64))
+        secant = np.abs(_ratio(np.fmax(np.abs(s.plus), np.abs(s.minus)), s)[:3])
+        secant = np.where(np.isfinite(secant), secant, 0.0)
+        e.scale = np.fmax(np.abs((s.size[-1] / s.unit).astype(np.float64)), secant[2])
+        e.span = np.fmax(e.scale, secant.max(axis=0))
         e.kind = np.where(np.isfinite(e.bar), SMOOTH, UNDEFINED)
         kinks = _flag_kinks(s, noise)
         ends = np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0)
@@ -279,6 +292,7 @@ def merge(a: Estimate, b: Estimate) -> Estimate:
     agree = np.abs(a.value - b.value) <= 4 * (a.bar + b.bar)
     special = (a.kind != SMOOTH) & (a.kind != UNDEFINED)
     use_b = ~special & (~np.isfinite(a.bar) | (agree & (b.bar < a.bar)))
-    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum")
+    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum", "reach")
     mixed = {n: np.where(use_b, getattr(b, n), getattr(a, n)) for n in names}
-    return Estimate(**mixed, scale=np.fmax(np.where(use_b, b.scale, a.scale), 0.0))
+    sizes = {n: np.fmax(np.where(use_b, getattr(b, n), getattr(a, n)), 0.0) for n in ("scale", "span")}
+    return Estimate(**mixed, **sizes)

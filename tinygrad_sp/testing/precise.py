@@ -7,6 +7,7 @@ in float64, whatever the dtype of the inputs; its derivatives at any dtype that 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,6 +88,16 @@ class Precise:
         self.eps = self._rounding()
         self.m, self.n = self.f.size, self.x.size
         self.edges = np.cumsum([0, *(coordinates(a) for a in self.native)])
+
+    def lowered(self) -> Precise:
+        """See the same function in the next lower precision."""
+        lower = copy.copy(self)
+        lower.work = np.float64 if self.work is np.longdouble else np.float32
+        lower.inputs = [cast(a, lower.work) for a in self.native]
+        lower.outputs = self.subject.call([a.copy() for a in lower.inputs])
+        lower.f, lower.x = lanes_of(lower.outputs).copy(), lanes_of(lower.inputs).copy()
+        lower.eps = lower._rounding()
+        return lower
 
     def _allows(self, work: Any) -> bool:
         """Whether the function runs in this precision and still is the same function."""

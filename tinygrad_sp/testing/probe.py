@@ -38,9 +38,9 @@ def elsewhere(c: Checker, report: Any, domain: Any) -> None:
             _point(c, report, _drawn(c, intervals))
     elif c.p.n <= AFFORDABLE // 4:
         _point(c, report, c.p.x * c.p.x.dtype.type(0.875))
-        if c.p.m == 1 and c.p.n > 1 and _separable(c):
-            _point(c, report, _spread(c, None, c.p.n))
-            _point(c, report, _spread(c, None, c.p.n))
+        if c.p.m == 1 and c.p.n > 1 and _separable(c) and not _stretched(c, report):
+            for _ in range(3):
+                _point(c, report, _spread(c))
 
 
 def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) -> bool:
@@ -92,7 +92,7 @@ def _point(c: Checker, report: Any, x: Array) -> None:
         if other is None or other.p.m != c.p.m:
             return
         per = 1
-        parts = [directions(other, Block(0, other.p.n, "directions", per))] if other.p.n > 1 else []
+        parts = [directions(other, Block(0, other.p.n, "directions", per), samples=False)] if other.p.n > 1 else []
         parts = parts or [other.columns([Block(0, other.p.n, "columns", per)])]
     except Exception:
         return
@@ -150,12 +150,29 @@ def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
     return c.rng.permutation(np.resize(points, POINTS))
 
 
-def _spread(c: Checker, _: None, n: int) -> Array:
-    del _
+def _stretched(c: Checker, report: Any) -> bool:
+    """Try many points at once where a sum over elements takes vectors of any length."""
+    arrays = c.p.native
+    if any(a.ndim != 1 or a.dtype.kind == "c" or a.shape != arrays[0].shape for a in arrays):
+        return False
+    if not all(leaf.varied for leaf in c.p.subject.leaves):  # something else may have to fit
+        return False
+    try:
+        other = _another(c, [_values(c, k, None).astype(a.dtype) for k, a in enumerate(arrays)])
+    except Exception:
+        return False
+    if other is None or not other.finite.all():
+        return False
+    _note(c, other, report, directions(other, Block(0, other.p.n, "directions"), samples=False))
+    return True
+
+
+def _spread(c: Checker) -> Array:
+    """Give every input values of all sizes."""
     parts = [np.resize(_values(c, k, None), max(a.size, 1))[: a.size] for k, a in enumerate(c.p.native)]
     if any(a.dtype.kind == "c" for a in c.p.native):
         return np.asarray(c.p.x * c.p.x.dtype.type(0.5))
-    return np.asarray(np.concatenate(parts).astype(c.p.x.dtype)[:n])
+    return np.asarray(np.concatenate(parts).astype(c.p.x.dtype))
 
 
 def _within(low: float, high: float) -> Array:

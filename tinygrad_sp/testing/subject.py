@@ -209,7 +209,7 @@ class PairSubject(Subject):
 
     def _cotangent(self, arguments: tuple[Any, ...], cotangents: list[Array]) -> Any:
         """Give the cotangents the structure of the function's result."""
-        if len(cotangents) == 1 and self._single(arguments):
+        if self._single(arguments) and len(cotangents) == 1:
             return self._dressed(cotangents[0], self._like)
         out = self._like
         given = iter(cotangents)
