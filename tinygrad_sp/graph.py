@@ -430,7 +430,7 @@ def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any])
         mode.watch(op, values, params, out, node)
     if type(out) is not tuple:
         return owner._lift(out, node)
-    return tuple(owner._lift(part, node and _picked(node, i, part)) for i, part in enumerate(out))
+    return tuple(owner._lift(part, node and picked(node, i, part)) for i, part in enumerate(out))
 
 
 def make_node(
@@ -496,7 +496,8 @@ class _Pick(Op):
         return Bundle([None] * i + [grad])
 
 
-def _picked(node: Node, i: int, value: Array) -> Node:
+def picked(node: Node, i: int, value: Array) -> Node:
+    """Make the node of one of several results."""
     pick: Node = new(Node)
     pick.op, pick.form, pick.age = _Pick.op, form_of(value), next_age()
     pick.rest = ((node,), None, (None,), {"i": i})

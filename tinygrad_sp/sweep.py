@@ -31,6 +31,7 @@ from .graph import (
     Spec,
     Traced,
     make_tensor,
+    picked,
     read_only,
 )
 
@@ -285,10 +286,12 @@ class _Pull:
             else:
                 arrays.append(lift(value, parent))
         if out is None:
-            return (None if node.op.small else Spec(node.form)) if node.form is not tuple else None, arrays
+            return None if node.op.small or node.form is tuple else Spec(node.form), arrays
+        if lift is None:
+            return out, arrays
         if type(out) is tuple:
-            return tuple(out), arrays
-        return (out if lift is None else lift(out, node)), arrays
+            return tuple(lift(part, picked(node, i, part)) for i, part in enumerate(out)), arrays
+        return lift(out, node), arrays
 
     def add(self, node: Node, i: int, grad: Any, parent: Node, cotangent: Any, turn: bool) -> None:
         """Check a cotangent, and add it to what its primal has so far."""
