@@ -48,12 +48,21 @@ class Mode:
         Called as ``watch(op, values, params, out, node)`` after every op.
     watch_rule : callable, optional
         Called as ``watch_rule(node, argument, grad, cotangent)`` after every rule.
+    strict : str, optional
+        Whose rule is being recorded: there a value may not leave the graph (`numpy`, `detach`, `no_grad` ...),
+        because a derivative of the rule would silently be wrong.
     """
 
-    __slots__ = ("recording", "watch", "watch_rule")
+    __slots__ = ("recording", "strict", "watch", "watch_rule")
 
-    def __init__(self, recording: bool = True, watch: Rule | None = None, watch_rule: Rule | None = None) -> None:
-        self.recording, self.watch, self.watch_rule = recording, watch, watch_rule
+    def __init__(
+        self,
+        recording: bool = True,
+        watch: Rule | None = None,
+        watch_rule: Rule | None = None,
+        strict: str | None = None,
+    ) -> None:
+        self.recording, self.watch, self.watch_rule, self.strict = recording, watch, watch_rule, strict
 
 
 MODE: ContextVar[Mode | None] = ContextVar("tinygrad_sp_mode", default=None)
@@ -416,11 +425,9 @@ def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any])
         mine = isinstance(array, Traced) and array.level == level
         values.append(array._taken() if mine else plain(array))
         parents.append(array.node if mine else None)
+    given = list(map(read_only, values)) if op.own else values
     try:
-        if level:
-            out = apply(op, values, params)
-        else:
-            out = op.forward(*(map(read_only, values) if op.own else values), **params)
+        out = apply(op, given, params) if level else op.forward(*given, **params)
     except ValueError as error:
         raise explained(error, op, values) from None
     mode = MODE.get()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -45,6 +45,9 @@ def sweep(
     *,
     lift: Rule | None = None,
     release: bool = True,
+    through: bool = False,
+    masked: bool = False,
+    plan: Plan | None = None,
 ) -> dict[Node, Any]:
     """Carry cotangents from the roots to the leaves, or to the given target nodes.
 
@@ -60,6 +63,12 @@ def sweep(
         (`create_graph`); otherwise they get the plain values.
     release : bool
         Forget what a node kept as soon as it has been passed.
+    through : bool
+        Don't stop at the targets: a target that was computed from another hands its cotangent on.
+    masked : bool
+        Treat 0 * inf as 0 in pointwise rules, as in graphs with a `where`.
+    plan : Plan, optional
+        What `plan_sweep` made of these roots and targets, if that was asked before.
 
     Returns
     -------
@@ -72,7 +81,8 @@ def sweep(
         If a node was released by an earlier sweep.
     """
     ends = None if targets is None else set(targets)
-    order, masked, careful = _collect([node for node, _ in roots], ends)
+    plan = plan or plan_sweep([node for node, _ in roots], ends, through)
+    order, masked, careful = plan.order, plan.masked or masked, plan.careful
     pending: dict[Node, Any] = {}
     owned: set[Node] = set()  # whose pending cotangent is an array that only this sweep can see
     for node, cotangent in roots:
@@ -93,7 +103,8 @@ def sweep(
             grad = _hooked(node, grad, lift)
             if ends is not None and node in ends:
                 found[node] = grad
-                continue
+                if not through:
+                    continue
         # The two commonest kinds of node are spelled out, and so is adding to `pending`: helper calls and
         # argument tuples would double the 0.5 microseconds that this loop needs per node.
         op = node.op
@@ -108,7 +119,7 @@ def sweep(
                 if parent not in pending:
                     pending[parent] = c
                 elif form is _float64:
-                    pending[parent] += c
+                    pending[parent] = pending[parent] + c
                 else:
                     _add(pending, owned, parent, c)
             parent = node.py
@@ -120,7 +131,7 @@ def sweep(
                 if parent not in pending:
                     pending[parent] = c
                 elif form is _float64:
-                    pending[parent] += c
+                    pending[parent] = pending[parent] + c
                 else:
                     _add(pending, owned, parent, c)
         elif kind == UNARY and fast:
@@ -132,7 +143,7 @@ def sweep(
             if parent not in pending:
                 pending[parent] = c
             elif form is _float64:
-                pending[parent] += c
+                pending[parent] = pending[parent] + c
             else:
                 _add(pending, owned, parent, c)
         elif kind == LEAF_KIND:
@@ -156,17 +167,29 @@ def sweep(
     return found
 
 
-def _collect(roots: list[Node], ends: set[Node] | None, released_too: bool = False) -> tuple[list[Node], bool, bool]:
+class Plan(NamedTuple):
+    """What a sweep will pass: nodes, newest first; what is among them; whether anything else was reached."""
+
+    order: list[Node]
+    masked: bool
+    careful: bool
+    outside: bool
+
+
+def plan_sweep(roots: list[Node], ends: set[Node] | None, through: bool = False, *, released_too: bool = False) -> Plan:
     """List the nodes that lead from the roots to leaves or ends, newest first; and what kinds are among them."""
     oldest = min((node.age for node in ends), default=0) if ends is not None else 0
+    stops = ends if ends and not through else set()
+    outside = False
     masked = careful = False
-    seen = set(roots)
-    stack = list(seen)
-    order: list[Node] = []
+    seen = stops.union(roots)
+    stack = list(seen - stops)
+    order: list[Node] = list(stops)
     pop, push, see, put = stack.pop, stack.append, seen.add, order.append
     while stack:
         node = pop()
         if node.age < oldest:
+            outside = True
             continue
         put(node)
         op = node.op
@@ -200,21 +223,31 @@ def _collect(roots: list[Node], ends: set[Node] | None, released_too: bool = Fal
             )
     order.sort(key=_by_age, reverse=True)
     if ends is not None:
+        reached = len(order)
         order = _leading_to(ends, order)
-    return order, masked, careful
+        outside = outside or len(order) < reached
+    return Plan(order, masked, careful, outside)
 
 
 def collect(roots: list[Node]) -> list[Node]:
     """List the nodes that the roots were computed from, the roots among them, newest first."""
-    return _collect(roots, None, released_too=True)[0]
+    return plan_sweep(roots, None, released_too=True).order
 
 
 def _leading_to(ends: set[Node], order: list[Node]) -> list[Node]:
     """Keep the nodes that depend on an end."""
     leads = set(ends)
+    lead = leads.add
     for node in reversed(order):
-        if any(parent in leads for parent in node.parents):
-            leads.add(node)
+        kind = node.op.kind
+        if kind == BINARY or kind == UNARY:
+            if node.px in leads or node.py in leads:
+                lead(node)
+        elif kind == GENERAL:
+            for parent in node.rest[0]:
+                if parent in leads:
+                    lead(node)
+                    break
     return [node for node in order if node in leads]
 
 
