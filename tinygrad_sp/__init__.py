@@ -7,14 +7,22 @@
 Tensor([2.06115362e-09, 6.22459331e-01, 7.68524783e-01])
 """
 
-from . import creation as creation
+from .creation import *
 from .graph import Op as Op
 from .modes import enable_grad as enable_grad
 from .modes import no_grad as no_grad
+from .namespace import *
+from .ops.calculus import *
 from .ops.casting import *
+from .ops.choosing import *
+from .ops.constant import *
 from .ops.elementwise import *
 from .ops.indexing import *
+from .ops.joining import *
+from .ops.matrices import *
+from .ops.ordering import *
 from .ops.products import *
 from .ops.reduction import *
 from .ops.shape import *
+from .ops.statistics import *
 from .tensor import Tensor as Tensor

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op
+from ..graph import Op, Traced
 from .axes import array
 
 __all__ = [
+    "angle",
     "astype",
     "imag",
     "real",
+    "real_if_close",
     "round",
 ]
 
@@ -73,11 +75,13 @@ class Round(Op):
 
 
 @implements(np.astype)
-def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """Return the values in another dtype; the derivative passes through, cast back.
 
     Casting complex to real takes the real part; casting to integers or booleans gives a constant.
     """
+    if device not in (None, "cpu"):
+        raise ValueError(f"astype: device {device!r}; NumPy has one device, 'cpu'")
     x, dtype = array(x), np.dtype(dtype)
     if dtype == x.dtype and not copy:
         return x
@@ -96,6 +100,32 @@ def imag(x: Any, /) -> Any:
     """Return the imaginary part; of a real array, constant zeros."""
     x = array(x)
     return Imag.apply(x) if x.dtype.kind == "c" else np.zeros_like(x)
+
+
+@implements(np.angle)
+def angle(x: Any, /, deg: bool = False) -> Any:
+    """Return the angle in the complex plane, in radians or degrees; NaN derivative at 0, where there is none."""
+    x = array(x)
+    if x.dtype.kind != "c":
+        return np.angle(x, deg) if not isinstance(x, Traced) else _Angle.apply(x, deg=deg)
+    result = np.arctan2(np.imag(x), np.real(x))
+    return np.rad2deg(result) if deg else result
+
+
+class _Angle(Op):
+    """0 or pi: the angle of a real number, a constant."""
+
+    forward = staticmethod(np.angle)
+
+
+@implements(np.real_if_close)
+def real_if_close(x: Any, /, tol: float = 100) -> Any:
+    """Return the real part if all imaginary parts are nearly zero, otherwise x."""
+    x = array(x)
+    if x.dtype.kind != "c":
+        return x
+    bound = np.finfo(x.dtype).eps * tol if tol > 1 else tol
+    return real(x) if np.all(np.abs(np.imag(x)) < bound) else x
 
 
 @implements(np.round, np.around)

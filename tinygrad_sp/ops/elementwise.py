@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from math import factorial as _factorial
 from math import log as _log
 from typing import Any
 
@@ -56,17 +57,20 @@ __all__ = [
     "deg2rad",
     "degrees",
     "divide",
+    "divmod",
     "equal",
     "exp",
     "exp2",
     "expm1",
     "fabs",
+    "fix",
     "float_power",
     "floor",
     "floor_divide",
     "fmax",
     "fmin",
     "fmod",
+    "frexp",
     "gcd",
     "greater",
     "greater_equal",
@@ -77,6 +81,7 @@ __all__ = [
     "isinf",
     "isnan",
     "lcm",
+    "ldexp",
     "left_shift",
     "less",
     "less_equal",
@@ -90,8 +95,10 @@ __all__ = [
     "logical_xor",
     "maximum",
     "minimum",
+    "modf",
     "multiply",
     "negative",
+    "nextafter",
     "not_equal",
     "positive",
     "pow",
@@ -105,6 +112,7 @@ __all__ = [
     "sign",
     "signbit",
     "sin",
+    "sinc",
     "sinh",
     "spacing",
     "sqrt",
@@ -181,7 +189,7 @@ def elementwise(
 def _doc(name: str, op: Op, ufunc: Any, note: str | None) -> str:
     """Write the docstring of a row."""
     real = "d" * op.arity in "".join(getattr(ufunc, "types", ())).replace("->", "")
-    value = "1.5" if real else "3"
+    value = ("1.5" if op.domain and op.domain[0] >= 1 else "0.5") if real else "3"
     values = ", ".join([value] * op.arity)
     note = note or ("Piecewise constant, or not a number: the result is a constant." if op.backward is None else "")
     wrapped = f"tg.Tensor({value})" + f", {value}" * (op.arity - 1)
@@ -223,6 +231,23 @@ def _over_one_plus_square(g: Any, x: Any) -> Any:
     """G / (1 + x*x) without overflow."""
     root = _root_one_plus_square(x)
     return g / root / root
+
+
+def _sinc_slope(x: Any) -> Any:
+    """(cos(pi*x) - sinc(x)) / x, by its series near 0, where that cancels."""
+    small = np.abs(x) < 0.15
+    z, far = (np.pi * np.where(small, x, 0.0)) ** 2, np.where(small, 1.0, x)
+    series = 0.0
+    for k in range(8, 0, -1):  # the terms (-1)**k * 2k / (2k + 1)! * z**(k - 1)
+        series = series * z + (-1) ** k * 2 * k / _factorial(2 * k + 1)
+    near = np.pi**2 * np.where(small, x, 0.0) * series
+    return np.where(small, near, (np.cos(np.pi * far) - np.sinc(far)) / far)
+
+
+def _phase_rule(g: Any, out: Any, x: Any) -> Any:
+    """Only what stands across moves the phase."""
+    size = np.abs(x)
+    return (g - out * np.real(np.conj(out) * g)) / np.where(size == 0, 1.0, size) * (size != 0)
 
 
 def _none(g: Any, _out: Any, _x: Any, _y: Any) -> Any:
@@ -302,6 +327,17 @@ fmin = elementwise(np.fmin, lambda g, _o, x, y: _taken(g, (x < y) | np.isnan(y),
                    masks=True, note="As minimum; a NaN gives way to a number.")
 copysign = elementwise(np.copysign, lambda g, _o, x, y: g * (np.copysign(1.0, x) * np.copysign(1.0, y)), _none,
                        note="d/dx = sign(x)*sign(y), by the sign bits; d/dy = 0.")
+nextafter = elementwise(np.nextafter, lambda g, _o, _x, _y: g, _none, note="d/dx = 1, d/dy = 0.")
+heaviside = elementwise(np.heaviside, _none, lambda g, _o, x, _y: np.where(x == 0, g, 0.0), masks=True,
+                        note="heaviside(x, h): d/dx = 0, d/dh = 1 where x = 0.")
+sinc = elementwise(np.sinc, lambda g, _o, x: g * _sinc_slope(x), name="sinc",
+                   note="d/dx = (cos(pi*x) - sinc(x))/x, 0 at 0.")
+_fraction = elementwise(lambda x: np.modf(x)[0], lambda g, _o, _x: g, name="fraction", doc="The fractional part.")
+_mantissa = elementwise(lambda x: np.frexp(x)[0], lambda g, _o, x: np.ldexp(g, -np.frexp(x)[1]), name="mantissa",
+                        doc="The mantissa, from 1/2 to 1.")
+_exponent = elementwise(lambda x: np.frexp(x)[1], None, name="exponent", doc="The binary exponent.")
+_scaled = elementwise(np.ldexp, lambda g, _o, _x, n: np.ldexp(g, n), _none, name="ldexp", doc="x * 2**n.")
+_phase = elementwise(lambda x: np.sign(x), _phase_rule, name="phase", holomorphic=False, doc="x / abs(x), 0 at 0.")
 conjugate = elementwise(np.conjugate, lambda g, _o, _x: np.conjugate(g), holomorphic=False,
                         note="The cotangent is conjugated.")
 
@@ -311,7 +347,7 @@ floor = elementwise(np.floor, None)
 ceil = elementwise(np.ceil, None)
 trunc = elementwise(np.trunc, None)
 rint = elementwise(np.rint, None)
-sign = elementwise(np.sign, None)
+_sign = elementwise(np.sign, None)
 signbit = elementwise(np.signbit, None)
 isnan = elementwise(np.isnan, None)
 isinf = elementwise(np.isinf, None)
@@ -334,11 +370,48 @@ left_shift = elementwise(np.left_shift, None)
 right_shift = elementwise(np.right_shift, None)
 bitwise_count = elementwise(np.bitwise_count, None)
 spacing = elementwise(np.spacing, None)
-heaviside = elementwise(np.heaviside, None)
 gcd = elementwise(np.gcd, None)
 lcm = elementwise(np.lcm, None)
 # fmt: on
 
+
+def sign(x: Any, /) -> Any:
+    """Return -1, 0 or 1, a constant; of complex numbers x/abs(x), which has a derivative."""
+    return _phase(x) if _is_complex(x) else _sign(x)
+
+
+def ldexp(x: Any, n: Any, /) -> Any:
+    """Return x * 2**n for integers n; d/dx = 2**n."""
+    return _scaled(x, n)
+
+
+def modf(x: Any, /) -> tuple[Any, Any]:
+    """Return the fractional part, with derivative 1, and the whole part, a constant."""
+    return _fraction(x), trunc(x)
+
+
+def frexp(x: Any, /) -> tuple[Any, Any]:
+    """Return mantissa and binary exponent, a constant: x = mantissa * 2**exponent."""
+    return _mantissa(x), _exponent(x)
+
+
+def divmod(x: Any, y: Any, /) -> tuple[Any, Any]:
+    """Return the quotient rounded down, a constant, and the remainder."""
+    return floor_divide(x, y), remainder(x, y)
+
+
+def _is_complex(x: Any) -> bool:
+    return (x.dtype.kind if hasattr(x, "dtype") else np.asarray(x).dtype.kind) == "c"
+
+
+implements(np.sign)(sign)
+implements(np.sinc)(sinc)
+implements(np.ldexp)(ldexp)
+implements(np.modf)(modf)
+implements(np.frexp)(frexp)
+implements(np.divmod)(divmod)
+implements(np.fix)(trunc)
+fix = trunc
 abs = absolute  # the standard's names
 acos, acosh, asin, asinh = arccos, arccosh, arcsin, arcsinh
 atan, atan2, atanh = arctan, arctan2, arctanh

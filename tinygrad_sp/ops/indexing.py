@@ -1,4 +1,4 @@
-"""Reading by index, writing by index, choosing by condition: every kind of index that NumPy has.
+"""Reading by index and writing by index: every kind of index that NumPy has.
 
 Transposes come in pairs: the rule of reading is `Put` (add into zeros), the rule of `Put` is reading.
 Writing (``t[i] = v``) makes a new value: the rule of the old one is the cotangent with zeros where it was
@@ -17,10 +17,13 @@ from ..graph import Op, Traced
 from .axes import along, array, negative_axis
 
 __all__ = [
-    "clip",
+    "compress",
+    "extract",
     "nonzero",
+    "put",
+    "put_along_axis",
     "take",
-    "where",
+    "take_along_axis",
 ]
 
 
@@ -48,10 +51,12 @@ class GetItem(Op):
     @staticmethod
     def accumulate(buffer: Any, grad: Any, *, index: tuple[Any, ...]) -> None:
         """Add ``grad`` into a buffer of x's shape: no dense zeros per index, so a loop over elements is linear."""
-        if repeats(index):
-            np.add.at(buffer, index, grad)
-        else:
+        if not repeats(index):
             buffer[index] += grad
+        elif len(index) == 1 and buffer.flags.c_contiguous and np.size(grad) > 1000:
+            _add_rows(buffer.reshape(len(buffer), -1), np.asarray(index[0]).reshape(-1), grad)
+        else:
+            np.add.at(buffer, index, grad)
 
 
 class Put(Op):
@@ -104,6 +109,13 @@ class SetItem(Op):
         return SetItem.apply(grad, 0.0, index=index), read
 
 
+def _add_rows(buffer: Any, rows: Any, grad: Any) -> None:
+    """Add rows of ``grad`` to rows of the buffer: one flat index is added at faster than rows are."""
+    n, width = buffer.shape
+    flat = (rows % n * width)[:, None] + np.arange(width)
+    np.add.at(buffer.reshape(-1), flat.reshape(-1), grad.reshape(-1))
+
+
 def repeats(index: tuple[Any, ...]) -> bool:
     """Whether an index may name an element twice: it does so only with arrays of integers."""
     return any(isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype != bool for part in index)
@@ -149,102 +161,139 @@ def setitem(x: Any, index: Any, v: Any) -> Any:
     return SetItem.apply(x, v, index=normal_index(index))
 
 
-class Where(Op):
-    """Elements of x where the condition holds, of y elsewhere; nothing flows to what was not taken."""
+_PLACES = np.array([[3, 0], [1, 1], [2, -4]])
 
-    linear, masks, holomorphic = "pointwise", True, False
-    cases = (((3, 4), (3, 4), (4,)), ((), (3,), ()), ((0, 2), (2,), (1, 2)))
-    conditions = 1  # how many leading arrays are conditions and not values
+
+class TakeAlong(Op):
+    """Elements at given places along an axis, each row by its own places."""
+
+    holomorphic = False
+    cases = (((3, 4), _PLACES, {"axis": -1}), ((4, 2), np.array([[2, 0]]), {"axis": -2}))
 
     @staticmethod
-    def forward(condition: Any, x: Any, y: Any) -> Any:
-        return np.where(condition, x, y)[()]
+    def forward(x: Any, places: Any, *, axis: int) -> Any:
+        return np.take_along_axis(x, places, axis)
 
     backward = (
-        lambda _g, _o, _c, _x, _y: None,
-        lambda g, _o, c, _x, _y: np.where(c, g, 0.0),
-        lambda g, _o, c, _x, _y: np.where(c, 0.0, g),
+        lambda g, _out, _x, places, *, axis: PutAlong.apply(g, places, axis=axis, n=_x.shape[axis]),
+        lambda _g, _out, _x, _places, *, axis: None,  # noqa: ARG005
     )
 
 
-@implements(np.where)
-def where(condition: Any, /, *values: Any) -> Any:
-    """Choose elements of x where the condition holds and of y elsewhere.
+class PutAlong(Op):
+    """Zeros of length ``n`` along an axis, with ``x`` added at given places: the transpose of `TakeAlong`."""
 
-    Parameters
-    ----------
-    condition : Tensor or array_like of bool
-        Not differentiated.
-    *values : Tensor or array_like
-        ``x`` and ``y``; the three shapes broadcast together.  Without them, the indices where the condition
-        holds, as ``numpy.where`` gives them.
-
-    Returns
-    -------
-    Tensor or ndarray
-        The chosen elements.  No NaN or infinity leaks from an element that was not chosen, neither into the
-        value nor into a derivative of any order.
-
-    Examples
-    --------
-    >>> import tinygrad_sp as tg
-    >>> x = tg.Tensor([0.0, 4.0])
-    >>> tg.where(x > 0, tg.sqrt(tg.where(x > 0, x, 1.0)), 0.0).backward([1.0, 1.0])
-    >>> x.grad
-    Tensor([0.  , 0.25])
-    """
-    condition = condition._value if isinstance(condition, Traced) and not condition.level else condition
-    if not values:
-        return np.nonzero(condition)
-    x, y = values
-    return Where.apply(condition, x, y)
-
-
-class Clip(Op):
-    """x limited to an interval: the cotangent goes to x inside (ends included), outside to the limit it met."""
-
-    linear, masks, holomorphic = "pointwise", True, False
-    cases = (((3, 4), (), ()), ((3,), (1,), (2, 1)))
+    holomorphic = False
+    cases = (((3, 2), _PLACES, {"axis": -1, "n": 4}),)
 
     @staticmethod
-    def forward(x: Any, lo: Any, hi: Any) -> Any:
-        return np.minimum(np.maximum(x, lo), hi)
+    def forward(x: Any, places: Any, *, axis: int, n: int) -> Any:
+        shape = list(places.shape)
+        shape[axis] = n
+        result = np.zeros(shape, x.dtype)
+        rows = np.ogrid[tuple(map(slice, places.shape))]
+        flat = np.ravel_multi_index((*rows[: len(shape) + axis], places % n, *rows[len(shape) + axis + 1 :]), shape)
+        np.add.at(result.reshape(-1), flat.reshape(-1), np.broadcast_to(x, places.shape).reshape(-1))
+        return result
 
     backward = (
-        lambda g, _o, x, lo, hi: np.where((x >= lo) & (x <= hi), g, 0.0),
-        lambda g, _o, x, lo, hi: np.where((x < lo) & (lo <= hi), g, 0.0),
-        lambda g, _o, x, lo, hi: np.where((x > hi) | (lo > hi), g, 0.0),
+        lambda g, _out, _x, places, *, axis, n: TakeAlong.apply(g, places, axis=axis),  # noqa: ARG005
+        lambda _g, _out, _x, _places, *, axis, n: None,  # noqa: ARG005
     )
 
 
-@implements(np.clip)
-def clip(x: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Any:
-    """Limit x to the interval from min to max; either may be None.
+# ---------------------------------------------------------------------------------------------- public
 
-    At x = min and x = max the derivative with respect to x is 1 (PyTorch's convention), and to the limit 0.
-    """
-    lo, hi = (a_min if min is None else min), (a_max if max is None else max)
-    x = array(x)
-    if x.dtype.kind in "biu":  # integers have no infinity to stand for "no limit"
-        x = x if lo is None else np.maximum(x, lo)
-        return x if hi is None else np.minimum(x, hi)
-    return Clip.apply(x, -np.inf if lo is None else lo, np.inf if hi is None else hi)
+
+def value(x: Any) -> Any:
+    """Return the array behind an argument that is only looked at."""
+    while isinstance(x, Traced) and isinstance(x._value, (np.ndarray, np.generic, Traced)):
+        x = x._value
+    return x if hasattr(x, "shape") else np.asarray(x)
 
 
 @implements(np.take)
 def take(x: Any, indices: Any, /, axis: int | None = None, *, mode: str = "raise") -> Any:
-    """Take elements by number along an axis, by default of the flattened array."""
+    """Take elements by number along an axis, by default of the flattened array.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    indices : array_like of int
+        Of any shape; that shape stands in the result in the place of the axis.
+    axis : int, optional
+        Where to count.
+    mode : {"raise", "wrap", "clip"}
+        What becomes of numbers outside the axis.
+    """
     x = array(x)
-    if mode != "raise":
-        raise NotImplementedError(f"take: mode={mode!r}; bring the indices into range first")
-    found = _index_part(indices if np.ndim(indices) else [indices])
+    at = negative_axis(0 if axis is None else axis, 1 if axis is None else x.ndim)
+    x = np.reshape(x, (-1,)) if axis is None else x
+    found, n = _index_part(indices if np.ndim(indices) else [indices]), x.shape[at]
+    found = found % n if mode == "wrap" else np.clip(found, 0, n - 1) if mode == "clip" else found
+    result = x[along(at, found)]
+    return result if np.ndim(indices) else np.squeeze(result, at)
+
+
+@implements(np.take_along_axis)
+def take_along_axis(x: Any, indices: Any, /, axis: int | None = -1) -> Any:
+    """Take elements by number along an axis, each row by its own numbers, as `argsort` gives them."""
+    x, places = array(x), array(indices)
     if axis is None:
-        x, axis = np.reshape(x, (-1,)), 0
-    result = x[along(negative_axis(axis, x.ndim), found)]
-    return result if np.ndim(indices) else np.squeeze(result, axis)
+        x, axis = np.reshape(x, (-1,)), -1
+    if x.ndim != places.ndim:
+        raise ValueError(f"take_along_axis: x has {x.ndim} axes, the indices {places.ndim}; as many are wanted")
+    at = negative_axis(axis, x.ndim)
+    shapes = [list(x.shape), list(places.shape)]
+    common = list(np.broadcast_shapes(*([*s[:at], 1, *s[at:][1:]] for s in shapes)))
+    wide = [(*common[:at], s[at], *common[at:][1:]) for s in shapes]
+    x, places = (v if tuple(v.shape) == w else np.broadcast_to(v, w) for v, w in zip((x, places), wide, strict=True))
+    return TakeAlong.apply(x, places, axis=at)
+
+
+@implements(np.put_along_axis)
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None, mode: str = "raise") -> None:
+    """Write into ``x`` at places along an axis, each row at its own."""
+    del mode
+    places = value(indices)
+    if axis is None:
+        return put(x, places, values)
+    at = negative_axis(axis, x.ndim)
+    rows = [np.arange(n).reshape(n, *(1,) * (x.ndim - i - 1)) for i, n in enumerate(x.shape)]
+    rows[at] = places
+    x[tuple(rows)] = values
+    return None
+
+
+@implements(np.put)
+def put(x: Any, indices: Any, values: Any, mode: str = "raise") -> None:
+    """Write into ``x`` at places counted through the flattened array; values are repeated if too few."""
+    places, values = value(indices).reshape(-1), np.reshape(array(values), (-1,))
+    places = places % x.size if mode != "clip" else np.clip(places, 0, x.size - 1)
+    if places.size:
+        x[np.unravel_index(places, x.shape)] = values[np.arange(places.size) % values.size]
+
+
+@implements(np.compress)
+def compress(condition: Any, x: Any, /, axis: int | None = None) -> Any:
+    """Take along an axis the elements where a one-dimensional condition holds."""
+    return take(x, np.flatnonzero(value(condition)), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, x: Any, /) -> Any:
+    """Take the elements where the condition holds, one after the other."""
+    return take(x, np.flatnonzero(value(condition)))
 
 
 @implements(np.nonzero)
 def nonzero(x: Any, /) -> Any:
-    """Return the indices of the elements that are not zero: a tuple of arrays."""
-    return np.nonzero(x._value if isinstance(x, Traced) else x)
+    """Return the indices of the elements that are not zero: a tuple of constants."""
+    return _Nonzero.apply(x)
+
+
+class _Nonzero(Op):
+    """Where the elements are not zero."""
+
+    forward = staticmethod(np.nonzero)

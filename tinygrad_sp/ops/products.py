@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op
+from ..graph import Op, Traced
 from .axes import array, negative_axis
 from .shape import Transpose, expand_dims, reshape
 
@@ -24,12 +24,18 @@ def _mT(x: Any) -> Any:
 
 
 __all__ = [
+    "cross",
     "dot",
     "einsum",
+    "einsum_path",
     "inner",
     "matmul",
+    "matvec",
     "outer",
     "tensordot",
+    "vdot",
+    "vecdot",
+    "vecmat",
 ]
 
 
@@ -149,6 +155,66 @@ def tensordot(x: Any, y: Any, /, axes: int | Sequence[Any] = 2) -> Any:
     left = reshape(Transpose.apply(x, axes=(*x_rest, *xs)), (math.prod(x.shape[a] for a in x_rest), n))
     right = reshape(Transpose.apply(y, axes=(*ys, *y_rest)), (n, math.prod(y.shape[a] for a in y_rest)))
     return reshape(MatMul.apply(left, right), [x.shape[a] for a in x_rest] + [y.shape[a] for a in y_rest])
+
+
+@implements(np.vecdot)
+def vecdot(x: Any, y: Any, /, axis: int = -1) -> Any:
+    """Sum conj(x) * y along an axis of both, counted in their common shape."""
+    x, y = array(x), array(y)
+    x, y = (v if axis == -1 else np.moveaxis(v, axis, -1) for v in (x, y))
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"vecdot: x {tuple(x.shape)} and y {tuple(y.shape)} differ along axis {axis}")
+    return reshape(MatMul.apply(expand_dims(np.conj(x), -2), expand_dims(y, -1)), _stack(x, y))
+
+
+def _stack(x: Any, y: Any) -> tuple[int, ...]:
+    return np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+
+
+@implements(np.vdot)
+def vdot(x: Any, y: Any, /) -> Any:
+    """Sum conj(x) * y over all elements."""
+    return vecdot(reshape(array(x), (-1,)), reshape(array(y), (-1,)))
+
+
+def matvec(x: Any, y: Any, /) -> Any:
+    """Multiply stacks of matrices with stacks of vectors."""
+    return matmul(x, expand_dims(array(y), -1))[..., 0]
+
+
+def vecmat(x: Any, y: Any, /) -> Any:
+    """Multiply stacks of (conjugated) vectors with stacks of matrices."""
+    return matmul(expand_dims(np.conj(array(x)), -2), y)[..., 0, :]
+
+
+for _name in ("matvec", "vecmat"):  # ufuncs of NumPy 2.2
+    if hasattr(np, _name):
+        implements(getattr(np, _name))(globals()[_name])
+
+
+@implements(np.cross)
+def cross(x: Any, y: Any, /, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """Return the cross product of vectors in space."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    x, y = np.moveaxis(array(x), axisa, -1), np.moveaxis(array(y), axisb, -1)
+    if x.shape[-1] != 3 or y.shape[-1] != 3:
+        raise ValueError(f"cross: vectors of 3 elements are wanted, not of {x.shape[-1]} and {y.shape[-1]}")
+    return np.moveaxis(_turn(x, 1) * _turn(y, 2) - _turn(x, 2) * _turn(y, 1), -1, axisc)
+
+
+def _turn(x: Any, k: int) -> Any:
+    """Return (x1, x2, x0) or (x2, x0, x1)."""
+    return np.concatenate([x[..., k:], x[..., :k]], axis=-1)
+
+
+def einsum_path(*operands: Any, **options: Any) -> Any:
+    """Return the order in which `numpy.einsum` would contract, as it does."""
+    shapes = [np.empty(x.shape) if isinstance(x, Traced) else x for x in operands]
+    return np.einsum_path(*shapes, **options)
+
+
+implements(np.einsum_path)(einsum_path)
 
 
 # ---------------------------------------------------------------------------------------------- einsum

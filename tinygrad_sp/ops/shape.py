@@ -1,7 +1,7 @@
 """Functions that rearrange: each is linear, and its rule is the rearrangement back.
 
-Four ops do the work (reshape, transpose, broadcast, concatenate); the rest of NumPy's names are ways to call
-them.  Broadcasting needs no rule of its own: the engine sums a cotangent to its primal's shape.
+Few ops do the work (reshape, transpose, broadcast ...); the rest of NumPy's names are ways to call them.
+Broadcasting needs no rule of its own: the engine sums a cotangent to its primal's shape.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,24 +18,28 @@ from ..graph import Op
 from .axes import Axis, along, array, negative_axes, negative_axis
 
 __all__ = [
-    "array_split",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
     "broadcast_arrays",
     "broadcast_to",
-    "concat",
-    "concatenate",
     "expand_dims",
     "flip",
+    "fliplr",
+    "flipud",
     "matrix_transpose",
+    "meshgrid",
     "moveaxis",
     "pad",
     "permute_dims",
     "ravel",
     "repeat",
     "reshape",
+    "resize",
     "roll",
-    "split",
+    "rollaxis",
+    "rot90",
     "squeeze",
-    "stack",
     "swapaxes",
     "tile",
     "transpose",
@@ -86,37 +89,6 @@ class BroadcastTo(Op):
     @staticmethod
     def backward(grad: Any, _out: Any, _x: Any, *, shape: tuple[int, ...]) -> Any:  # noqa: ARG004
         return grad
-
-
-class Concatenate(Op):
-    """Arrays one after the other along an axis."""
-
-    linear, holomorphic = "joint", False
-    cases = (((2, 3), (2, 1), (2, 0), {"axis": -1}), ((1, 2), (3, 2), {"axis": -2}), ((2,), {"axis": -1}))
-
-    @staticmethod
-    def forward(*arrays: Any, axis: int) -> Any:
-        return np.concatenate(arrays, axis=axis)
-
-    @staticmethod
-    def backward(grad: Any, _out: Any, *_arrays: Any, axis: int) -> Any:
-        ends = np.cumsum([0, *(a.shape[axis] for a in _arrays)]).tolist()
-        return tuple(grad[along(axis, slice(a, b))] for a, b in pairwise(ends))
-
-
-class Stack(Op):
-    """Arrays of one shape side by side along a new axis."""
-
-    linear, holomorphic = "joint", False
-    cases = (((2, 3), (2, 3), {"axis": -2}), ((), (), (), {"axis": -1}))
-
-    @staticmethod
-    def forward(*arrays: Any, axis: int) -> Any:
-        return np.stack(arrays, axis=axis)
-
-    @staticmethod
-    def backward(grad: Any, _out: Any, *_arrays: Any, axis: int) -> Any:
-        return tuple(grad[along(axis, i)] for i in range(len(_arrays)))
 
 
 class Flip(Op):
@@ -322,75 +294,6 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     return tuple(broadcast_to(x, shape) for x in arrays)
 
 
-@implements(np.concatenate)
-def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
-    """Join arrays along an axis that they have; with ``axis=None`` their elements one after the other.
-
-    Examples
-    --------
-    >>> import tinygrad_sp as tg
-    >>> tg.concatenate([tg.Tensor([1.0]), [2.0, 3.0]])
-    Tensor([1., 2., 3.], op=Concatenate)
-    """
-    items = [array(x) for x in arrays]
-    if axis is None:
-        items, axis = [ravel(x) for x in items], 0
-    shapes = [tuple(x.shape) for x in items]
-    if not items or not shapes[0]:
-        raise ValueError(f"concatenate: arrays with at least one axis are wanted, not shapes {shapes}; see stack")
-    at = negative_axis(axis, len(shapes[0]))
-    rest = {tuple(np.delete(s, at)) if len(s) == len(shapes[0]) else s for s in shapes}
-    if len(rest) > 1:
-        raise ValueError(f"concatenate: shapes {shapes} differ elsewhere than along axis {axis}")
-    return Concatenate.apply(*items, axis=at)
-
-
-concat = concatenate
-
-
-@implements(np.stack)
-def stack(arrays: Sequence[Any], /, axis: int = 0) -> Any:
-    """Join arrays of one shape along a new axis.
-
-    Examples
-    --------
-    >>> import tinygrad_sp as tg
-    >>> a = tg.Tensor(1.0)
-    >>> tg.stack([a, 2 * a])
-    Tensor([1., 2.], op=Stack)
-    """
-    items = [array(x) for x in arrays]
-    shapes = {tuple(x.shape) for x in items}
-    if len(shapes) != 1:
-        raise ValueError(f"stack: arrays of one shape are wanted, not {sorted(shapes)}; see concatenate")
-    return Stack.apply(*items, axis=negative_axis(axis, items[0].ndim + 1))
-
-
-@implements(np.array_split)
-def array_split(x: Any, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Cut into nearly equal sections, or at the given places along an axis."""
-    x = array(x)
-    at = negative_axis(axis, x.ndim)
-    n = x.shape[at]
-    if np.ndim(indices_or_sections):
-        cuts = [0, *(int(i) for i in indices_or_sections), n]
-    else:
-        sections = operator.index(indices_or_sections)
-        if sections < 1:
-            raise ValueError(f"split: {sections} sections")
-        cuts = [0, *np.cumsum([n // sections + (i < n % sections) for i in range(sections)]).tolist()]
-    return [x[along(at, slice(a, b))] for a, b in pairwise(cuts)]
-
-
-@implements(np.split)
-def split(x: Any, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Cut into equal sections, or at the given places along an axis."""
-    x = array(x)
-    if not np.ndim(indices_or_sections) and x.shape[axis] % indices_or_sections:
-        raise ValueError(f"split: axis {axis} of shape {tuple(x.shape)} has no {indices_or_sections} equal sections")
-    return array_split(x, indices_or_sections, axis)
-
-
 @implements(np.flip)
 def flip(x: Any, /, axis: Axis = None) -> Any:
     """Reverse the elements along axes, by default all."""
@@ -471,3 +374,95 @@ def pad(x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: A
         if width != (0, 0):
             x = x[along(axis, np.pad(np.arange(x.shape[axis]), width, mode=mode))]  # type: ignore[call-overload]
     return x
+
+
+# ---------------------------------------------------------------------------------------------- by other names
+
+
+@implements(np.rollaxis)
+def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+    """Move an axis back until it stands before axis ``start``."""
+    x = array(x)
+    at, before = negative_axis(axis, x.ndim) + x.ndim, start + x.ndim if start < 0 else start
+    return moveaxis(x, at, before - 1 if at < before else before)
+
+
+@implements(np.fliplr)
+def fliplr(x: Any, /) -> Any:
+    """Reverse the second axis."""
+    return flip(x, 1)
+
+
+@implements(np.flipud)
+def flipud(x: Any, /) -> Any:
+    """Reverse the first axis."""
+    return flip(x, 0)
+
+
+@implements(np.rot90)
+def rot90(x: Any, /, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
+    """Turn by k right angles in the plane of two axes, from the first towards the second."""
+    x = array(x)
+    first, second = (negative_axis(a, x.ndim) for a in axes)
+    if first == second:
+        raise ValueError(f"rot90: axes {tuple(axes)}; two different ones are wanted")
+    x = flip(x, (first, second)) if k % 4 == 2 else flip(x, second) if k % 4 == 1 else x
+    x = swapaxes(x, first, second) if k % 2 else x
+    return flip(x, second) if k % 4 == 3 else x
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arrays: Any) -> Any:
+    """Give arrays one axis if they have none."""
+    return _each(lambda x: x if x.ndim else reshape(x, (1,)), arrays)
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arrays: Any) -> Any:
+    """Give arrays two axes if they have fewer, new ones before the old."""
+    return _each(lambda x: x if x.ndim > 1 else reshape(x, (1, x.size)), arrays)
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arrays: Any) -> Any:
+    """Give arrays three axes if they have fewer."""
+    return _each(lambda x: x if x.ndim > 2 else reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1)), arrays)
+
+
+def _each(function: Any, arrays: Sequence[Any]) -> Any:
+    results = tuple(function(array(x)) for x in arrays)
+    return results[0] if len(results) == 1 else results
+
+
+@implements(np.resize)
+def resize(x: Any, /, new_shape: int | Sequence[int]) -> Any:
+    """Return the elements in a new shape, from the beginning again when they run out."""
+    shape = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
+    x = ravel(array(x))
+    if not x.size:
+        return np.zeros_like(x, shape=shape)
+    return reshape(x[np.arange(math.prod(shape)) % x.size], shape)
+
+
+@implements(np.meshgrid)
+def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+    """Return coordinate matrices from coordinate vectors.
+
+    Parameters
+    ----------
+    *arrays : Tensor or array_like
+        One-dimensional, one for each axis of the grid.
+    copy : bool
+        Accepted for NumPy's sake.
+    sparse : bool
+        Leave axes that are only repeated at length 1.
+    indexing : {"xy", "ij"}
+        Whether the first vector runs along the second axis or along the first.
+    """
+    del copy
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing={indexing!r}; 'xy' or 'ij'")
+    n = len(arrays)
+    order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    grid = [reshape(x, [-1 if order[i] == a else 1 for a in range(n)]) for i, x in enumerate(map(array, arrays))]
+    return tuple(grid) if sparse else broadcast_arrays(*grid)

@@ -1,0 +1,293 @@
+"""What a Tensor shares with NumPy's array: attributes, methods, operators and the protocols.
+
+No function is written here; the class only says under which names a Tensor has those in ``ops/``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import dispatch
+from .graph import LEAF, Traced
+from .ops import casting, choosing, elementwise, indexing, matrices, ordering, products, reduction
+from .ops import shape as shaping
+
+
+class ArrayMethods(Traced):
+    """NumPy's half of a Tensor."""
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    # ------------------------------------------------------------------------------------ NumPy's attributes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        shape: tuple[int, ...] = self._value.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+        dtype: np.dtype[Any] = self._value.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes in an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def T(self) -> Any:
+        """The axes reversed."""
+        return shaping.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return shaping.matrix_transpose(self)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return casting.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return casting.imag(self)
+
+    @property
+    def flat(self) -> Iterator[Any]:
+        """The elements one by one."""
+        return iter(shaping.ravel(self))
+
+    # ------------------------------------------------------------------------------------ methods and operators
+
+    sum = reduction.sum
+    mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    prod = reduction.prod
+    max = reduction.max
+    min = reduction.min
+    argmax = reduction.argmax
+    argmin = reduction.argmin
+    all = reduction.all
+    any = reduction.any
+    cumsum = reduction.cumsum
+    cumprod = reduction.cumprod
+    swapaxes = shaping.swapaxes
+    squeeze = shaping.squeeze
+    ravel = flatten = shaping.ravel
+    repeat = shaping.repeat
+    take = indexing.take
+    compress = indexing.compress
+    choose = choosing.choose
+    argsort = ordering.argsort
+    argpartition = ordering.argpartition
+    searchsorted = ordering.searchsorted
+    diagonal = matrices.diagonal
+    trace = matrices.trace
+    clip = choosing.clip
+    nonzero = indexing.nonzero
+    dot = products.dot
+    astype = casting.astype
+    conj = conjugate = elementwise.conjugate
+    round = casting.round
+    exp = elementwise.exp
+    log = elementwise.log
+    sqrt = elementwise.sqrt
+
+    def reshape(self, *lengths: Any, order: str = "C") -> Any:
+        """Return the same elements in another shape, given as one sequence or as several ints."""
+        return shaping.reshape(self, lengths[0] if len(lengths) == 1 else lengths, order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """Return the axes in another order, given as one sequence or as several ints; by default reversed."""
+        one = len(axes) == 1 and (axes[0] is None or np.ndim(axes[0]))
+        return shaping.transpose(self, axes[0] if one else axes or None)
+
+    def copy(self) -> Any:
+        """Return a Tensor of the same value that is recorded as computed from this one."""
+        return elementwise.positive(self)
+
+    __add__ = elementwise.add
+    __sub__ = elementwise.subtract
+    __mul__ = elementwise.multiply
+    __truediv__ = elementwise.divide
+    __floordiv__ = elementwise.floor_divide
+    __mod__ = elementwise.remainder
+    __pow__ = elementwise.power
+    __neg__ = elementwise.negative
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.absolute
+    __matmul__ = products.matmul
+    __invert__ = elementwise.invert
+    __and__ = elementwise.bitwise_and
+    __or__ = elementwise.bitwise_or
+    __xor__ = elementwise.bitwise_xor
+    __lshift__ = elementwise.left_shift
+    __rshift__ = elementwise.right_shift
+    __lt__ = elementwise.less
+    __le__ = elementwise.less_equal
+    __gt__ = elementwise.greater
+    __ge__ = elementwise.greater_equal
+    __getitem__ = indexing.getitem
+    __hash__ = object.__hash__
+
+    def __radd__(self, other: Any) -> Any:
+        return elementwise.add(other, self)
+
+    def __rsub__(self, other: Any) -> Any:
+        return elementwise.subtract(other, self)
+
+    def __rmul__(self, other: Any) -> Any:
+        return elementwise.multiply(other, self)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return elementwise.divide(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return elementwise.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Any:
+        return elementwise.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Any:
+        return elementwise.power(other, self)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return products.matmul(other, self)
+
+    def __rand__(self, other: Any) -> Any:
+        return elementwise.bitwise_and(other, self)
+
+    def __ror__(self, other: Any) -> Any:
+        return elementwise.bitwise_or(other, self)
+
+    def __rxor__(self, other: Any) -> Any:
+        return elementwise.bitwise_xor(other, self)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return elementwise.left_shift(other, self)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return elementwise.right_shift(other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return elementwise.floor_divide(self, other), elementwise.remainder(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return elementwise.floor_divide(other, self), elementwise.remainder(other, self)
+
+    def __eq__(self, other: object) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented
+        return elementwise.equal(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented
+        return elementwise.not_equal(self, other)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d Tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d Tensor")
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a Tensor of shape {self.shape} is ambiguous: use t.any() or t.all()")
+        return bool(self._value)
+
+    def __float__(self) -> float:
+        return float(self._one("float"))
+
+    def __int__(self) -> int:
+        return int(self._one("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._one("complex"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.shape:
+            raise TypeError(f"only an integer Tensor with no axes is an index; this has {self.dtype}, {self.shape}")
+        return int(self._value)
+
+    def _one(self, name: str) -> Any:
+        if self.size != 1:
+            raise TypeError(f"{name}() of a Tensor of shape {self.shape}: it has {self.size} elements; index it first")
+        return self.item()
+
+    def __round__(self, digits: int = 0) -> Any:
+        return casting.round(self, digits)
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if not self.shape:
+            return format(self.item(), spec)
+        show: Any = {"all": lambda x: format(x, spec)}
+        return np.array2string(np.asarray(self._value), separator=", ", formatter=show)
+
+    def __repr__(self) -> str:
+        text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
+        if self.dtype not in (np.float64, np.int64, np.complex128, np.bool_):
+            text += f", dtype={self.dtype}"
+        if self.size == 0 and self.shape != (0,):
+            text += f", shape={self.shape}"
+        if self.node is not None:
+            text += ", requires_grad=True" if self.node.op is LEAF else f", op={self.node.op.name}"
+        return f"Tensor({text})"
+
+    # ------------------------------------------------------------------------------------ protocols
+
+    @property
+    def device(self) -> str:
+        """Where the array is: always "cpu"."""
+        return "cpu"
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
+            raise ValueError(f"__array_namespace__: version {api_version!r} of the array API standard is not known")
+        return importlib.import_module(__package__)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return dispatch.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        return dispatch.call_function(func, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.node is not None:
+            raise TypeError(
+                "a Tensor that is being differentiated would silently become a plain array: write t.detach() for a "
+                "constant, t.numpy() for its value; to put Tensors together write tg.stack([...]) or t[i] = ..."
+            )
+        return np.array(self.numpy(), dtype=dtype, copy=copy)

@@ -1,0 +1,67 @@
+"""Functions whose results are constants: indices, counts, sets of places, tests.
+
+A row each: NumPy's function, run on the values.  It is an op without a rule, so its results are constants at
+every level of nested derivatives.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import implements
+from ..graph import Op
+
+__all__ = [
+    "argwhere",
+    "digitize",
+    "flatnonzero",
+    "isclose",
+    "iscomplex",
+    "isin",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "lexsort",
+]
+
+
+def _refuse(op: Any, *_args: Any, **_kwargs: Any) -> Any:
+    """Answer a batching transform."""
+    raise NotImplementedError(f"{getattr(op, 'name', 'this function')} looks at all values: it can't be batched")
+
+
+def constant(function: Any, arrays: int = 1) -> Callable[..., Any]:
+    """Declare an op of NumPy's function, the first arguments of which are arrays; return the public function."""
+    name = function.__name__
+
+    def forward(*args: Any, rest: tuple[Any, ...] = (), **params: Any) -> Any:
+        result = function(*args, *rest, **params)
+        return tuple(result) if isinstance(result, (tuple, list)) else result
+
+    about = {"forward": forward, "batch": _refuse, "__module__": __name__, "__doc__": f"`numpy.{name}`: a constant."}
+    op = type("".join(map(str.capitalize, name.split("_"))), (Op,), about)
+
+    @functools.wraps(function)
+    def public(*args: Any, **params: Any) -> Any:
+        return op.apply(*args[:arrays], rest=args[arrays:], **params)
+
+    public.__doc__ = f"Return what ``numpy.{name}`` does, a constant."
+    public.__module__ = __name__
+    public.op = op.op  # type: ignore[attr-defined]
+    return implements(function)(public)
+
+
+argwhere = constant(np.argwhere)
+digitize = constant(np.digitize, 2)
+flatnonzero = constant(np.flatnonzero)
+iscomplex = constant(np.iscomplex)
+isclose = constant(np.isclose, 2)
+isin = constant(np.isin, 2)
+isneginf = constant(np.isneginf)
+isposinf = constant(np.isposinf)
+isreal = constant(np.isreal)
+lexsort = constant(np.lexsort)

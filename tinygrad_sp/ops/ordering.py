@@ -1,0 +1,559 @@
+"""Sorting and what is built on it: medians, quantiles, unique values.
+
+The rule of sorting puts each cotangent back where its element came from.  Elements that are equal share their
+cotangents equally, as in `max`: which of them came first is no property of the values.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..dispatch import implements
+from ..graph import Op
+from .axes import Axis, array, negative_axes, negative_axis
+from .constant import _refuse
+from .indexing import PutAlong, take_along_axis, value
+from .shape import Transpose, ravel, reshape
+
+__all__ = [
+    "argpartition",
+    "argsort",
+    "intersect1d",
+    "median",
+    "nanmedian",
+    "nanpercentile",
+    "nanquantile",
+    "partition",
+    "percentile",
+    "quantile",
+    "searchsorted",
+    "setdiff1d",
+    "setxor1d",
+    "sort",
+    "sort_complex",
+    "union1d",
+    "unique",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+]
+
+
+class Shared(Op):
+    """Cotangents ``grad`` averaged over elements of ``x`` that are equal along an axis: symmetric in ``grad``."""
+
+    holomorphic = False
+    cases = (((5,), np.array([1.0, 2.0, 1.0, 2.0, 2.0]), {"axis": -1}),)
+
+    @staticmethod
+    def forward(grad: Any, x: Any, *, axis: int) -> Any:
+        ordered = np.sort(x, axis=axis)
+        if not np.any(np.diff(np.moveaxis(ordered, axis, -1)) == 0):
+            return grad
+        rows, grads = (np.moveaxis(v, axis, -1).reshape(-1, x.shape[axis]) for v in (x, np.broadcast_to(grad, x.shape)))
+        order = np.argsort(rows, axis=-1, kind="stable")
+        ordered = np.take_along_axis(rows, order, -1)
+        first = np.ones(rows.shape, bool)  # of each run of equal elements
+        first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        starts = np.flatnonzero(first)
+        counts = np.diff(np.append(starts, rows.size))
+        sums = np.add.reduceat(np.take_along_axis(grads, order, -1).reshape(-1), starts)
+        result = np.empty_like(grads)
+        np.put_along_axis(result, order, np.repeat(sums / counts, counts).reshape(rows.shape), -1)
+        shape = [n for i, n in enumerate(x.shape) if i != x.ndim + axis] + [x.shape[axis]]
+        return np.moveaxis(result.reshape(shape), -1, axis)
+
+    backward = (
+        lambda g, _out, _grad, x, *, axis: Shared.apply(g, x, axis=axis),
+        lambda _g, _out, _grad, _x, *, axis: None,  # noqa: ARG005
+    )
+
+
+class Sort(Op):
+    """The elements in ascending order along an axis."""
+
+    cases = (((3, 4), {"axis": -1}), ((3, 4), {"axis": -2}), ((0,), {"axis": -1}))
+
+    @staticmethod
+    def forward(x: Any, *, axis: int) -> Any:
+        return np.sort(x, axis=axis, kind="stable")
+
+    @staticmethod
+    def backward(grad: Any, out: Any, x: Any, *, axis: int) -> Any:
+        shared = Shared.apply(grad, out, axis=axis)
+        return PutAlong.apply(shared, np.argsort(x, axis=axis, stable=True), axis=axis, n=x.shape[axis])
+
+
+class Partition(Op):
+    """The elements about some places along an axis: those places are as if sorted."""
+
+    cases = (((3, 5), {"kth": (1, 3), "axis": -1}), ((4, 2), {"kth": (2,), "axis": -2}))
+
+    @staticmethod
+    def forward(x: Any, *, kth: tuple[int, ...], axis: int) -> Any:
+        return np.partition(x, kth, axis=axis)
+
+    @staticmethod
+    def backward(grad: Any, out: Any, x: Any, *, kth: tuple[int, ...], axis: int) -> Any:
+        shared = Shared.apply(grad, out, axis=axis)
+        return PutAlong.apply(shared, Argpartition.apply(x, kth=kth, axis=axis), axis=axis, n=x.shape[axis])
+
+
+class Argsort(Op):
+    """Where the sorted elements come from: a constant."""
+
+    @staticmethod
+    def forward(x: Any, *, axis: int, descending: bool) -> Any:
+        if not descending:
+            return np.argsort(x, axis=axis, kind="stable")
+        # Equal elements keep their order, and NaN comes first, as in the sorted values reversed.
+        back = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+        return x.shape[axis] - 1 - back
+
+
+class Argpartition(Op):
+    """Where the partitioned elements come from: a constant."""
+
+    @staticmethod
+    def forward(x: Any, *, kth: tuple[int, ...], axis: int) -> Any:
+        return np.argpartition(x, kth, axis=axis)
+
+
+class Searchsorted(Op):
+    """Where elements would be inserted: a constant."""
+
+    batch = staticmethod(_refuse)
+
+    @staticmethod
+    def forward(x: Any, v: Any, *, side: Any, sorter: Any) -> Any:
+        return np.searchsorted(x, v, side, sorter)
+
+
+@implements(np.sort)
+def sort(
+    x: Any,
+    /,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    descending: bool = False,
+    stable: Any = True,
+) -> Any:
+    """Return the elements in order along an axis; with ``axis=None`` all of them.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    axis : int, optional
+        Along which to sort.
+    kind, order
+        Accepted for NumPy's sake.
+    descending : bool
+        Largest first.
+    stable : bool
+        Accepted; sorting is stable always.
+
+    Notes
+    -----
+    The cotangents go back where the elements came from; equal elements share theirs equally.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> x = tg.Tensor([3.0, 1.0, 1.0])
+    >>> tg.sort(x).backward([1.0, 2.0, 5.0])
+    >>> x.grad
+    Tensor([5. , 1.5, 1.5])
+    """
+    del kind, order, stable
+    x = array(x)
+    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    result = Sort.apply(x, axis=axis)
+    return np.flip(result, axis) if descending else result
+
+
+@implements(np.argsort)
+def argsort(
+    x: Any,
+    /,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    descending: bool = False,
+    stable: Any = True,
+) -> Any:
+    """Return the numbers of the elements in order along an axis: a constant."""
+    del kind, order, stable
+    x = array(x)
+    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    return Argsort.apply(x, axis=axis, descending=descending)
+
+
+def _kth(kth: Any, n: int) -> tuple[int, ...]:
+    return tuple(negative_axis(int(k), n) + n for k in np.atleast_1d(kth))
+
+
+@implements(np.partition)
+def partition(x: Any, kth: Any, /, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """Return the elements with the k-th in its sorted place, smaller ones before it, larger ones behind."""
+    del kind, order
+    x = array(x)
+    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    return Partition.apply(x, kth=_kth(kth, x.shape[axis]), axis=axis)
+
+
+@implements(np.argpartition)
+def argpartition(x: Any, kth: Any, /, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """Return the numbers of the elements as `partition` puts them: a constant."""
+    del kind, order
+    x = array(x)
+    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    return Argpartition.apply(x, kth=_kth(kth, x.shape[axis]), axis=axis)
+
+
+@implements(np.sort_complex)
+def sort_complex(x: Any, /) -> Any:
+    """Return the elements sorted by real part, then by imaginary part, as complex numbers."""
+    x = sort(x)
+    return x if x.dtype.kind == "c" else x.astype(np.result_type(x.dtype, np.complex64))
+
+
+@implements(np.searchsorted)
+def searchsorted(x: Any, v: Any, /, side: str = "left", sorter: Any = None) -> Any:
+    """Return where elements would have to be inserted to keep a vector in order: a constant."""
+    return Searchsorted.apply(x, v, side=side, sorter=None if sorter is None else value(sorter))
+
+
+# ---------------------------------------------------------------------------------------------- quantiles
+
+# Where each of NumPy's methods looks among n sorted elements: n -> (alpha, beta) of Hyndman and Fan's
+# "Sample quantiles in statistical packages", The American Statistician 50 (1996).
+_HYNDMAN_FAN = {
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+
+
+def _place(q: Any, n: Any, method: str) -> Any:
+    """Where the quantile lies among n sorted elements, counted from 0; whole where the method takes an element."""
+    if method in _HYNDMAN_FAN:
+        alpha, beta = _HYNDMAN_FAN[method]
+        return n * q + (alpha + q * (1 - alpha - beta)) - 1
+    if method == "linear":
+        return (n - 1) * q
+    if method in ("lower", "higher", "nearest"):
+        step = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}[method]
+        return step((n - 1) * q)
+    if method == "midpoint":
+        return (np.floor((n - 1) * q) + np.ceil((n - 1) * q)) / 2
+    nq = n * q
+    if method == "inverted_cdf":
+        return np.ceil(nq) - 1
+    if method == "averaged_inverted_cdf":
+        return np.where(nq == np.floor(nq), nq - 0.5, np.ceil(nq) - 1)
+    if method == "closest_observation":
+        below = np.floor(nq - 1.5)
+        return below + np.where((nq - 1.5 == below) & (below % 2 == 1), 0, 1)
+    raise ValueError(f"quantile: method={method!r} is none of NumPy's")
+
+
+def _last(x: Any, axis: Axis) -> tuple[Any, list[int]]:
+    """Bring the axes together as the last one; return also the shape with ones in their place."""
+    over = negative_axes(axis, x.ndim)
+    rest = tuple(a for a in range(-x.ndim, 0) if a not in over)
+    rows = x if over == (-1,) else Transpose.apply(x, axes=rest + over)
+    shape = [1 if a in over else x.shape[a] for a in range(-x.ndim, 0)]
+    return reshape(rows, (*(x.shape[a] for a in rest), math.prod(x.shape[a] for a in over))), shape
+
+
+def _between(ordered: Any, place: Any) -> Any:
+    """Interpolate the sorted elements at a place between two of them, as NumPy does to the last bit."""
+    below = np.floor(value(place)).astype(int)
+    a, b = take_along_axis(ordered, below), take_along_axis(ordered, np.minimum(below + 1, ordered.shape[-1] - 1))
+    t = place - below
+    return np.where(value(t) >= 0.5, b - (b - a) * (1 - t), a + (b - a) * t)
+
+
+def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any, skip: bool) -> Any:
+    if weights is not None:
+        raise NotImplementedError("quantile: weights; sort and weigh by hand")
+    x, flat = array(x), reshape(array(q), (-1,))
+    if np.any((value(flat) < 0) | (value(flat) > 1)):
+        raise ValueError("quantile: q lies between 0 and 1, percentiles between 0 and 100")
+    rows, shape = _last(x, axis)
+    ordered = Sort.apply(rows, axis=-1)
+    nan = np.isnan(value(ordered))
+    n = np.sum(~nan, axis=-1, keepdims=True) if skip else rows.shape[-1]
+    place = np.clip(_place(flat, n, method), 0, np.maximum(n, 1) - 1)
+    place = reshape(place, (1,) * (rows.ndim - place.ndim) + tuple(place.shape))
+    result = _between(ordered, place)
+    lost = n == 0 if skip else nan[..., -1:]
+    if np.any(lost):
+        result = np.where(lost, np.nan, result)
+    if not hasattr(q, "dtype") and x.dtype.kind in "fc":
+        result = result.astype(x.dtype)
+    rest = shape if keepdims else rows.shape[:-1]
+    return reshape(np.moveaxis(result, -1, 0), (*np.shape(q), *rest))
+
+
+@implements(np.quantile)
+def quantile(
+    x: Any,
+    q: Any,
+    /,
+    axis: Axis = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
+    weights: Any = None,
+    overwrite_input: bool = False,
+) -> Any:
+    """Return quantiles over axes.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    q : Tensor or array_like
+        Between 0 and 1; its axes come first in the result, which is differentiable in it too.
+    axis : int or sequence of int, optional
+        Axes to look over, by default all.
+    method : str
+        Any of NumPy's thirteen.
+    keepdims : bool
+        Keep the lost axes, with length 1.
+    weights : None
+        Refused.
+    overwrite_input : bool
+        Accepted for NumPy's sake.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> x = tg.Tensor([1.0, 4.0, 2.0])
+    >>> tg.quantile(x, 0.75).backward()
+    >>> x.grad
+    Tensor([0. , 0.5, 0.5])
+    """
+    del overwrite_input
+    return _quantiles(x, q, axis, method, keepdims, weights, False)
+
+
+@implements(np.percentile)
+def percentile(x: Any, q: Any, /, axis: Axis = None, **options: Any) -> Any:
+    """Return percentiles over axes: `quantile` at q / 100."""
+    return quantile(x, _hundredths(q), axis, **options)
+
+
+def _hundredths(q: Any) -> Any:
+    return q / 100 if hasattr(q, "dtype") or np.ndim(q) == 0 else np.asarray(q) / 100
+
+
+@implements(np.nanquantile)
+def nanquantile(
+    x: Any,
+    q: Any,
+    /,
+    axis: Axis = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
+    weights: Any = None,
+    overwrite_input: bool = False,
+) -> Any:
+    """Return quantiles over axes of the elements that are not NaN."""
+    del overwrite_input
+    return _quantiles(x, q, axis, method, keepdims, weights, True)
+
+
+@implements(np.nanpercentile)
+def nanpercentile(x: Any, q: Any, /, axis: Axis = None, **options: Any) -> Any:
+    """Return percentiles over axes of the elements that are not NaN."""
+    return nanquantile(x, _hundredths(q), axis, **options)
+
+
+@implements(np.median)
+def median(x: Any, /, axis: Axis = None, *, keepdims: bool = False, overwrite_input: bool = False) -> Any:
+    """Return the median over axes: the middle element, or the mean of the two in the middle."""
+    del overwrite_input
+    rows, shape = _last(array(x), axis)
+    n = rows.shape[-1]
+    if not n:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    ordered = Sort.apply(rows, axis=-1)
+    result = np.mean(ordered[..., (n - 1) // 2 : n // 2 + 1], axis=-1)
+    nan = np.isnan(value(ordered)[..., -1])
+    result = np.where(nan, np.nan, result) if np.any(nan) else result
+    return reshape(result, shape) if keepdims else result
+
+
+@implements(np.nanmedian)
+def nanmedian(x: Any, /, axis: Axis = None, *, keepdims: bool = False, overwrite_input: bool = False) -> Any:
+    """Return the median over axes of the elements that are not NaN."""
+    del overwrite_input
+    return nanquantile(x, 0.5, axis, keepdims=keepdims)
+
+
+# ---------------------------------------------------------------------------------------------- unique values
+
+
+class UniqueAll(NamedTuple):
+    """What `unique_all` returns."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCounts(NamedTuple):
+    """What `unique_counts` returns."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverse(NamedTuple):
+    """What `unique_inverse` returns."""
+
+    values: Any
+    inverse_indices: Any
+
+
+class Distinct(Op):
+    """The first of each group of equal rows; the group shares the cotangent equally."""
+
+    holomorphic = False
+    batch = staticmethod(_refuse)
+    cases = (((4,), {"first": np.array([1, 3]), "inverse": np.array([1, 0, 1, 1])}),)
+
+    @staticmethod
+    def forward(x: Any, *, first: Any, inverse: Any) -> Any:
+        del inverse
+        return x[first]
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *, first: Any, inverse: Any) -> Any:
+        counts = np.bincount(inverse, minlength=len(first)).reshape(-1, *(1,) * (_x.ndim - 1))
+        return (grad / counts)[inverse]
+
+
+def _unique(x: Any, axis: int | None, equal_nan: bool) -> tuple[Any, Any, Any, Any]:
+    """Return values, and as constants: first indices, inverse, counts."""
+    x = array(x)
+    rows = reshape(x, (x.size,)) if axis is None else np.moveaxis(x, axis, 0)
+    _, first, inverse, counts = np.unique(
+        value(rows), True, True, True, axis=None if axis is None else 0, equal_nan=equal_nan
+    )
+    inverse = inverse.reshape(-1)
+    values = Distinct.apply(rows, first=first, inverse=inverse)
+    values = values if axis is None else np.moveaxis(values, 0, axis)
+    return values, *(
+        _constant_like(x, v) for v in (first, inverse.reshape(x.shape) if axis is None else inverse, counts)
+    )
+
+
+def _constant_like(x: Any, found: Any) -> Any:
+    """Return what was found as a Tensor if x is one."""
+    return Constant.apply(x, found=found)
+
+
+class Constant(Op):
+    """Something found by looking at ``x``."""
+
+    batch = staticmethod(_refuse)
+
+    @staticmethod
+    def forward(_x: Any, *, found: Any) -> Any:
+        return found
+
+
+@implements(np.unique)
+def unique(
+    x: Any,
+    /,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    """Return the different elements in order (or, along an axis, the different slices), and more if asked."""
+    del sorted
+    found = _unique(x, axis, equal_nan)
+    wanted = (True, return_index, return_inverse, return_counts)
+    results = tuple(part for part, want in zip(found, wanted, strict=True) if want)
+    return results if len(results) > 1 else results[0]
+
+
+@implements(np.unique_all)
+def unique_all(x: Any, /) -> UniqueAll:
+    """Return the different elements, where each came first, which of them each element is, and how often."""
+    return UniqueAll(*_unique(x, None, False))
+
+
+@implements(np.unique_counts)
+def unique_counts(x: Any, /) -> UniqueCounts:
+    """Return the different elements and how often each occurs."""
+    values, _, _, counts = _unique(x, None, False)
+    return UniqueCounts(values, counts)
+
+
+@implements(np.unique_inverse)
+def unique_inverse(x: Any, /) -> UniqueInverse:
+    """Return the different elements and which of them each element is."""
+    values, _, inverse, _ = _unique(x, None, False)
+    return UniqueInverse(values, inverse)
+
+
+@implements(np.unique_values)
+def unique_values(x: Any, /) -> Any:
+    """Return the different elements in order; elements that are equal share the derivative equally."""
+    return _unique(x, None, False)[0]
+
+
+@implements(np.union1d)
+def union1d(x: Any, y: Any, /) -> Any:
+    """Return the different elements of both."""
+    return unique(np.append(x, y))
+
+
+def _of_two(x: Any, y: Any, keep: Any) -> Any:
+    """Return the different elements of both, of which ``keep(in x, in y)`` holds."""
+    both = unique(np.append(array(x), array(y)))
+    return both[keep(*(np.isin(value(both), value(part)) for part in (x, y)))]
+
+
+@implements(np.intersect1d)
+def intersect1d(x: Any, y: Any, /, assume_unique: bool = False, return_indices: bool = False) -> Any:
+    """Return the different elements that are in both."""
+    del assume_unique
+    if return_indices:
+        raise NotImplementedError("intersect1d: return_indices")
+    return _of_two(x, y, lambda a, b: a & b)
+
+
+@implements(np.setxor1d)
+def setxor1d(x: Any, y: Any, /, assume_unique: bool = False) -> Any:
+    """Return the different elements that are in one only."""
+    del assume_unique
+    return _of_two(x, y, lambda a, b: a ^ b)
+
+
+@implements(np.setdiff1d)
+def setdiff1d(x: Any, y: Any, /, assume_unique: bool = False) -> Any:
+    """Return the different elements of x that are not in y."""
+    del assume_unique
+    return _of_two(x, y, lambda a, b: a & ~b)

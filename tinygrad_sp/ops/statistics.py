@@ -1,0 +1,254 @@
+"""Statistics: averages, covariances, histograms, and the reductions that pass over NaN.
+
+All are composed of other functions of ours; NumPy's own definitions, written once more for Tensors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import implements
+from .axes import Axis, array, negative_axes
+from .constant import constant
+from .indexing import Put, value
+from .reduction import max as _max
+from .reduction import mean, prod, sum, var
+from .reduction import min as _min
+from .shape import expand_dims
+
+__all__ = [
+    "average",
+    "bincount",
+    "corrcoef",
+    "cov",
+    "histogram",
+    "histogram2d",
+    "histogram_bin_edges",
+    "histogramdd",
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmin",
+    "nanprod",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "ptp",
+]
+
+nanargmax = constant(np.nanargmax)
+nanargmin = constant(np.nanargmin)
+histogram_bin_edges = constant(np.histogram_bin_edges)
+
+
+@implements(np.ptp)
+def ptp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return the largest element minus the smallest over axes."""
+    return _max(x, axis, keepdims=keepdims) - _min(x, axis, keepdims=keepdims)
+
+
+@implements(np.average)
+def average(
+    x: Any, /, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
+    """Return the weighted mean over axes.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    axis : int or sequence of int, optional
+        Axes to average over, by default all.
+    weights : Tensor or array_like, optional
+        Of x's shape, or of the lengths of the axes.
+    returned : bool
+        Return the sum of the weights as well.
+    keepdims : bool
+        Keep the lost axes, with length 1.
+    """
+    x = array(x)
+    if weights is None:
+        result = mean(x, axis, keepdims=keepdims)
+        return (result, np.full_like(result, x.size / max(result.size, 1))) if returned else result
+    weights = array(weights)
+    if tuple(weights.shape) != tuple(x.shape):
+        axes = negative_axes(axis, x.ndim)
+        if tuple(weights.shape) != tuple(x.shape[a] for a in axes):
+            raise ValueError(f"average: weights of shape {tuple(weights.shape)} for axis {axis} of {tuple(x.shape)}")
+        weights = expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in axes))
+    weights = np.broadcast_to(weights, x.shape)
+    total = sum(weights, axis, keepdims=keepdims)
+    if np.any(value(total) == 0):
+        raise ZeroDivisionError("average: the weights sum to zero")
+    result = sum(x * weights, axis, keepdims=keepdims) / total
+    return (result, total) if returned else result
+
+
+@implements(np.cov)
+def cov(
+    m: Any,
+    y: Any = None,
+    /,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Any:
+    """Return the covariance matrix of variables, one a row (or a column, if not ``rowvar``)."""
+    rows = [np.atleast_2d(v) if rowvar or np.ndim(v) < 2 else np.transpose(v) for v in (m, y) if v is not None]
+    x = np.concatenate([array(r) for r in rows], axis=0) if len(rows) > 1 else array(rows[0])
+    x = x if dtype is None and x.dtype.kind in "fc" else x.astype(dtype or float)
+    n = 1 - int(bias) if ddof is None else ddof
+    weights = np.ones(x.shape[1]) if fweights is None else array(fweights)
+    weights = weights if aweights is None else weights * array(aweights)
+    total = sum(weights)
+    free = total - n if aweights is None else total - n * sum(weights * array(aweights)) / total
+    if fweights is None and aweights is None:
+        total, free, weights = x.shape[1], x.shape[1] - n, 1.0
+    away = x - sum(x * weights, axis=1, keepdims=True) / total
+    return np.squeeze((away * weights) @ np.conj(away.T) / free)
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, /, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """Return the matrix of correlation coefficients of variables, one a row."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if not c.ndim:
+        return c / c
+    deviation = np.sqrt(np.real(np.diagonal(c)))
+    return c / deviation[:, None] / deviation
+
+
+# ---------------------------------------------------------------------------------------------- counting
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """Count how often each number occurs, or add up its weights; differentiable in the weights."""
+    numbers = value(x)
+    if weights is None:
+        return _count(x, minlength=minlength)
+    weights = array(weights)
+    n = max(int(np.max(numbers, initial=-1)) + 1, minlength)
+    return Put.apply(weights.astype(float), shape=(n,), index=(numbers,))
+
+
+_count = constant(np.bincount)
+
+
+def _histogram(function: Any) -> Any:
+    """Declare a histogram: constant in what it counts; its weights are refused if they vary."""
+    counted = constant(function)
+
+    def public(x: Any, /, *args: Any, weights: Any = None, **options: Any) -> Any:
+        if getattr(weights, "node", None) is not None:
+            raise NotImplementedError(f"{function.__name__}: weights being differentiated; see bincount")
+        options = options if weights is None else options | {"weights": value(weights)}
+        return counted(x, *args, **options)
+
+    public.__name__ = public.__qualname__ = function.__name__
+    public.__doc__ = f"Return what ``numpy.{function.__name__}`` does, a constant."
+    return implements(function)(public)
+
+
+histogram = _histogram(np.histogram)
+histogram2d = _histogram(np.histogram2d)
+histogramdd = _histogram(np.histogramdd)
+
+
+# ---------------------------------------------------------------------------------------------- passing over NaN
+
+
+def _without(x: Any, substitute: float) -> Any:
+    """Put a number in the place of NaN; nothing flows to it."""
+    x = array(x)
+    return np.where(np.isnan(value(x)), substitute, x).astype(x.dtype) if x.dtype.kind in "fc" else x
+
+
+@implements(np.nansum)
+def nansum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the sum over axes of the elements that are not NaN."""
+    return sum(_without(x, 0.0), axis, dtype, keepdims=keepdims)
+
+
+@implements(np.nanprod)
+def nanprod(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the product over axes of the elements that are not NaN."""
+    return prod(_without(x, 1.0), axis, dtype, keepdims=keepdims)
+
+
+@implements(np.nancumsum)
+def nancumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """Return running sums; NaN counts as 0."""
+    return np.cumsum(_without(x, 0.0), axis=axis, dtype=dtype)
+
+
+@implements(np.nancumprod)
+def nancumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """Return running products; NaN counts as 1."""
+    return np.cumprod(_without(x, 1.0), axis=axis, dtype=dtype)
+
+
+def _counted(x: Any, axis: Axis, keepdims: bool) -> Any:
+    return np.sum(~np.isnan(value(x)), axis=axis, keepdims=keepdims)
+
+
+@implements(np.nanmean)
+def nanmean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the mean over axes of the elements that are not NaN."""
+    return nansum(x, axis, dtype, keepdims=keepdims) / _counted(x, axis, keepdims)
+
+
+@implements(np.nanvar)
+def nanvar(
+    x: Any,
+    /,
+    axis: Axis = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    *,
+    keepdims: bool = False,
+    correction: float | None = None,
+) -> Any:
+    """Return the variance over axes of the elements that are not NaN."""
+    x = array(x)
+    if not np.any(np.isnan(value(x))):
+        return var(x, axis, dtype, ddof, keepdims=keepdims, correction=correction)
+    free = _counted(x, axis, keepdims) - (ddof if correction is None else correction)
+    away = _without(x - nanmean(x, axis, dtype, keepdims=True), 0.0)
+    return sum(np.real(away * np.conj(away)), axis, keepdims=keepdims) / np.where(free > 0, free, np.nan)
+
+
+@implements(np.nanstd)
+def nanstd(x: Any, /, axis: Axis = None, dtype: Any = None, ddof: float = 0, **options: Any) -> Any:
+    """Return the standard deviation over axes of the elements that are not NaN; where it is 0, so is its derivative."""
+    variance = nanvar(x, axis, dtype, ddof, **options)
+    flat = value(variance) == 0
+    return np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, variance)))
+
+
+def _nan_extreme(x: Any, axis: Axis, keepdims: bool, reduction: Any, substitute: float) -> Any:
+    x = array(x)
+    result = reduction(_without(x, substitute), axis, keepdims=keepdims)
+    lost = _counted(x, axis, keepdims) == 0
+    return np.where(lost, np.nan, result) if np.any(lost) else result
+
+
+@implements(np.nanmax, (np.fmax, "reduce"))
+def nanmax(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return the largest element over axes that is not NaN."""
+    return _nan_extreme(x, axis, keepdims, _max, -np.inf)
+
+
+@implements(np.nanmin, (np.fmin, "reduce"))
+def nanmin(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """Return the smallest element over axes that is not NaN."""
+    return _nan_extreme(x, axis, keepdims, _min, np.inf)
