@@ -544,11 +544,20 @@ class _Released(Op):
         return x
 
 
+class _Closed(Op):
+    """What the variable of a functional derivative becomes when its function has returned: a constant, in effect."""
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x
+
+
 LEAF: Op = _Leaf.op
+CLOSED: Op = _Closed.op
 RELEASED: Op = _Released.op
-LEAF.small = RELEASED.small = True
-LEAF.arity = RELEASED.arity = 0
-LEAF.kind, RELEASED.kind = LEAF_KIND, RELEASED_KIND
+for _op in (LEAF, CLOSED, RELEASED):
+    _op.small, _op.arity, _op.kind = True, 0, LEAF_KIND
+RELEASED.kind = RELEASED_KIND
 
 
 def make_leaf(value: Array, tensor: Traced | None = None) -> Node:

@@ -19,10 +19,10 @@ import numpy as np
 from .graph import (
     BINARY,
     GENERAL,
+    LEAF,
     LEAF_KIND,
     MODE,
     RELEASED,
-    RELEASED_KIND,
     UNARY,
     Form,
     Node,
@@ -215,7 +215,9 @@ def plan_sweep(roots: list[Node], ends: set[Node] | None, through: bool = False,
                 if p is not None and p not in seen:
                     see(p)
                     push(p)
-        elif kind == RELEASED_KIND and not released_too:
+        elif kind == LEAF_KIND:
+            outside = outside or op is LEAF
+        elif not released_too:  # RELEASED_KIND
             raise RuntimeError(
                 "backward a second time through a graph whose kept values were released by the first: "
                 "pass retain_graph=True to the first backward (or, if a parameter was updated in place while "
@@ -223,9 +225,7 @@ def plan_sweep(roots: list[Node], ends: set[Node] | None, through: bool = False,
             )
     order.sort(key=_by_age, reverse=True)
     if ends is not None:
-        reached = len(order)
         order = _leading_to(ends, order)
-        outside = outside or len(order) < reached
     return Plan(order, masked, careful, outside)
 
 
