@@ -5,6 +5,7 @@ test, and `strategies` draws arrays, Tensors and expressions for hypothesis (whi
 """
 
 from .check import assert_gradients, gradcheck
+from .ops import check_op, verify_op
 from .report import Report
 
-__all__ = ["Report", "assert_gradients", "gradcheck"]
+__all__ = ["Report", "assert_gradients", "check_op", "gradcheck", "verify_op"]

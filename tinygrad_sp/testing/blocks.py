@@ -36,7 +36,8 @@ from .precise import AFFORDABLE, Analytic, Precise, coordinates
 
 Array = NDArray[Any]
 
-COLUMNS = 40  # coordinates up to which each gets a ladder of its own
+COLUMNS = 24  # coordinates up to which each gets a ladder of its own
+ALONE = 48  # ... of the only input
 ROWS = 32  # outputs up to which each gets a cotangent of its own
 DIRECTIONS = 3
 
@@ -109,7 +110,7 @@ class Checker:
                 continue
             if array.size > 1 and detail == "auto" and self._elementwise(array, start, stop, per):
                 found.append(Block(start, stop, "elementwise", per))
-            elif stop - start <= COLUMNS or detail == "columns":
+            elif stop - start <= COLUMNS or (stop - start <= ALONE and len(self.p.native) == 1) or detail == "columns":
                 found.append(Block(start, stop, "columns", per))
             else:
                 found.append(Block(start, stop, "directions", per))
@@ -207,7 +208,8 @@ class Checker:
         return analytic, slack
 
     def _signs(self, n: int) -> Array:
-        return self.rng.choice([1.0, -1.0, 2.0, -0.5], n)
+        """Give a cotangent of numbers between 1/2 and 2 of either sign, hardly any two the same."""
+        return np.asarray(self.rng.integers(16, 64, n) / 32 * self.rng.choice([-1.0, 1.0], n))
 
     def _elements(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Estimate:
         u = np.zeros_like(self.p.x)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import graph
 from . import probe
 from .blocks import ROWS, Block, Checker, Derivatives
 from .compare import RIGHT, UNSURE, WRONG, Entries, join_entries
@@ -45,6 +46,7 @@ def gradcheck(
     convention: str = "ascent",
     detail: str = "auto",
     seed: int = 0,
+    blame: bool = True,
 ) -> Report:
     """Check the derivatives of a function against differences that know their own error.
 
@@ -80,6 +82,8 @@ def gradcheck(
         "columns" looks at every coordinate by itself however many there are.
     seed : int
         Of the random cotangents, directions and points.
+    blame : bool
+        Walk the recorded graph for the op whose rule is wrong.
 
     Returns
     -------
@@ -110,13 +114,25 @@ def gradcheck(
         subject = _subject(f, inputs, vjp, jvp, grad, gradients, generators, convention == "conjugate")
         report = _check(subject, tuple(modes), domain, detail, seed)
         if order > 1 and report.verdict != "fail":
-            _higher(subject, report, order, tuple(modes), detail, seed)
-        if report.verdict == "fail" and isinstance(subject, TensorSubject):
-            from .culprit import culprits
-
-            report.culprits = culprits(subject, seed)
+            _higher(subject, report, order, tuple(modes), detail, seed, blame)
+        if blame and isinstance(subject, TensorSubject):
+            _blame(report, subject, order, seed)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def _blame(report: Report, subject: TensorSubject, order: int, seed: int) -> None:
+    """Name the ops that are wrong; also those of the user's whose errors cancel in the whole."""
+    from .culprit import culprits, lonely, own_culprits
+
+    if report.verdict == "fail":
+        wrong = report.orders and not (report.problems or report.wrong)
+        report.culprits += culprits(subject, seed, order if wrong else 1, report.modes)
+    elif subject.varied and any(op.own for op in graph.OPS) and not lonely(subject):
+        report.culprits = own_culprits(subject, seed)
+        if report.culprits:
+            report.verdict = "fail"
+            report.reason = f"the errors of wrong rules cancel here; {report.culprits[0]}"
 
 
 def assert_gradients(f: Any, *inputs: Any, allow_inconclusive: bool = False, **options: Any) -> Report:
@@ -350,7 +366,9 @@ def _well_conditioned(p: Precise, own: Analytic, eps: float) -> bool:
     return bool(np.nanmax(np.abs(f - p.f.astype(np.float64)), initial=0.0) <= 64 * eps * size)
 
 
-def _higher(subject: Subject, report: Report, order: int, modes: tuple[str, ...], detail: str, seed: int) -> None:
+def _higher(
+    subject: Subject, report: Report, order: int, modes: tuple[str, ...], detail: str, seed: int, blame: bool
+) -> None:
     """Check the gradient as a function of its own."""
     if not isinstance(subject, TensorSubject):
         raise TypeError(
@@ -360,15 +378,17 @@ def _higher(subject: Subject, report: Report, order: int, modes: tuple[str, ...]
     from .second import gradient_function
 
     f, inputs = gradient_function(subject, seed)
-    inner = gradcheck(f, *inputs, order=order - 1, modes=modes, domain=None, detail=detail, seed=seed)
+    inner = gradcheck(f, *inputs, order=order - 1, modes=modes, domain=None, detail=detail, seed=seed, blame=blame)
     inner.name = f"the gradient of {report.name}"
     report.orders = {2: inner, **{k + 1: r for k, r in inner.orders.items()}}
     inner.orders = {}
+    report.culprits, inner.culprits = inner.culprits, []
     report.evaluations += inner.evaluations
     report.pulls += inner.pulls
     worst = [r.verdict for r in report.orders.values()]
     if "fail" in worst:
-        report.verdict, report.reason = "fail", f"derivatives of order {2 + worst.index('fail')} are wrong"
+        at = 2 + worst.index("fail")
+        report.verdict, report.reason = "fail", f"order {at}: {report.orders[at].reason}"
     elif "inconclusive" in worst and report.ok:
         report.verdict = "inconclusive"
         report.reason = f"derivatives of order {2 + worst.index('inconclusive')} could not all be decided"

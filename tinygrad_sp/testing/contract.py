@@ -40,11 +40,15 @@ def contract(p: Precise, rng: np.random.Generator) -> list[Problem]:
         return [Problem("raised", f"the derivative raised {type(error).__name__}: {error}")]
 
 
+def _varied(n: int, rng: np.random.Generator) -> Array:
+    return np.asarray(rng.integers(16, 64, n) / 32 * rng.choice([-1.0, 1.0], n))
+
+
 def _form(p: Precise, rng: np.random.Generator) -> list[Problem]:
     """Shape, dtype, aliasing, and that nothing was written into."""
     subject, found = p.subject, []
     arrays = [a.copy() for a in p.native]
-    cotangents = split(rng.choice([1.0, -1.0, 2.0, -0.5], p.m), p.out)
+    cotangents = split(_varied(p.m, rng), p.out)
     before = [a.copy() for a in cotangents]
     dressed = [leaf.dress(a) for leaf, a in zip(subject.varied, arrays, strict=True)]
     grads = subject.pull(arrays, cotangents)
@@ -55,7 +59,7 @@ def _form(p: Precise, rng: np.random.Generator) -> list[Problem]:
     if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(cotangents, before, strict=True)):
         found.append(Problem("in place", "the derivative wrote into its cotangent"))
     del dressed
-    return found + _aliases(p, grads, cotangents)
+    return found + _aliases(p, subject.seen(grads, p.native, before), cotangents)
 
 
 def _shape_and_dtype(leaf: subjects.Leaf, native: Array, grad: Array) -> list[Problem]:
@@ -88,8 +92,8 @@ def _aliases(p: Precise, grads: list[Any], cotangents: list[Array]) -> list[Prob
 def _conduct(p: Precise, rng: np.random.Generator) -> list[Problem]:
     """The same answer again, unchanged by what was asked in between, and linear in the cotangent."""
     found = []
-    v = rng.choice([1.0, -1.0, 2.0, -0.5], p.m)
-    w = rng.choice([1.0, -1.0, 2.0, -0.5], p.m)
+    v = _varied(p.m, rng)
+    w = _varied(p.m, rng)
     finite = np.isfinite(lanes_of(p.out))
     v, w = v * finite, w * finite
     native = [a.copy() for a in p.native]

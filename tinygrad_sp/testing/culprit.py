@@ -1,13 +1,165 @@
-"""Who is to blame: every op in the recorded graph is checked by itself, at the values it was recorded with."""
+"""Who is to blame: every op in the recorded graph is checked by itself, at the values it was recorded with.
+
+The function is recorded once more while the engine's `watch` hands over each op with its arguments and the line
+of the user's code that called it.  An op on those values is a function like any other, and is checked like one.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from .. import graph
+from .report import Row, number
 from .subject import TensorSubject
 
+OWN = str(Path(__file__).parent.parent)
+NUMPY = str(Path(np.__file__).parent)
+LIMIT = 100  # applications looked at, every op at least once
 
-def culprits(subject: TensorSubject, seed: int) -> list[Any]:
+
+@dataclass
+class Application:
+    """One application of an op while the function was recorded."""
+
+    op: graph.Op
+    values: list[Any]
+    tracked: list[int]
+    params: dict[str, Any]
+    where: str
+
+
+@dataclass
+class Culprit:
+    """An op whose rule is wrong: which argument, where, by how much, and who called it."""
+
+    op: str
+    argument: int
+    index: str
+    rule: float
+    numeric: float
+    bar: float
+    recorded: str
+    message: str = ""
+    order: int = 1
+
+    def __str__(self) -> str:
+        at = f", at {self.index}" if self.index else ""
+        place = f"; recorded at {self.recorded}" if self.recorded else ""
+        second = f" (derivative of order {self.order})" if self.order > 1 else ""
+        if self.message:
+            return f"{self.op}, argument {self.argument}{second}: {self.message}{place}"
+        numeric = f"{number(self.numeric, self.bar)} +- {self.bar:.1g}"
+        numbers = f"rule gives {number(self.rule, self.bar)}, differences give {numeric}"
+        return f"{self.op}, argument {self.argument}{at}{second}: {numbers}{place}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain Python, the sentence too."""
+        return {**vars(self), "text": str(self)}
+
+
+def applications(subject: TensorSubject) -> list[Application]:
+    """Record the function and list every op that it applied to something tracked."""
+    found: list[Application] = []
+
+    def watch(op: graph.Op, values: Sequence[Any], params: dict[str, Any], _out: Any, node: Any) -> None:
+        if node is not None:
+            tracked = [i for i, parent in enumerate(node.parents) if parent is not None]
+            copies = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
+            found.append(Application(op, copies, tracked, params, _caller()))
+
+    with graph.mode_is(graph.Mode(watch=watch)):
+        subject.record([leaf.array for leaf in subject.varied])
+    return found
+
+
+def culprits(subject: TensorSubject, seed: int, order: int = 1, modes: Sequence[str] = ("vjp",)) -> list[Culprit]:
     """Find the ops whose rules are wrong at their recorded values."""
-    del subject, seed
-    return []
+    try:
+        applied = applications(subject)
+    except Exception:
+        return []
+    seen: set[int] = set()
+    first = [a for a in applied if not (id(a.op) in seen or seen.add(id(a.op)))]  # type: ignore[func-returns-value]
+    rest = [a for a in applied if all(a is not b for b in first)]
+    found: list[Culprit] = []
+    for a in (first + rest)[: max(LIMIT, len(first))]:
+        found += _blame(a, seed, order, tuple(modes))
+    return found
+
+
+def own_culprits(subject: TensorSubject, seed: int) -> list[Culprit]:
+    """Find wrong ops among those the user declared, though the whole may be right: errors can cancel."""
+    found: list[Culprit] = []
+    for a in [a for a in applications(subject) if a.op.own][:LIMIT]:
+        found += _blame(a, seed, 1, ("vjp",))
+    return found
+
+
+def lonely(subject: TensorSubject) -> bool:
+    """Whether the function applies fewer than two ops, so that nothing could cancel."""
+    return len(applications(subject)) < 2
+
+
+def _blame(a: Application, seed: int, order: int, modes: tuple[str, ...]) -> list[Culprit]:
+    """Check one application argument by argument."""
+    from .check import gradcheck
+
+    found = []
+    for i in a.tracked:
+        value = np.asarray(a.values[i])
+        if value.dtype.kind not in "fc":
+            continue
+
+        def f(x: Any, i: int = i) -> Any:
+            values = [*a.values[:i], x, *a.values[i + 1 :]]
+            return graph.apply(a.op, values, a.params)
+
+        f.__name__ = a.op.name
+        f.input_names = [f"argument {i}"]  # type: ignore[attr-defined]
+        try:
+            report = gradcheck(f, value, order=order, modes=modes, domain=None, seed=seed, blame=False)
+        except Exception as error:
+            found.append(_said(a, i, f"raised {type(error).__name__}: {error}", order))
+            continue
+        if report.verdict == "fail":
+            found.append(_from(a, i, report, order))
+    return found
+
+
+def _from(a: Application, i: int, report: Any, order: int) -> Culprit:
+    for k, part in ((1, report), *report.orders.items()):
+        wrong = [r for r in part.rows if r.status == "wrong"]
+        if part.problems:
+            return _said(a, i, part.problems[0].message, k)
+        if wrong:
+            return _row(a, i, wrong[0], k)
+    return _said(a, i, report.reason, order)
+
+
+def _row(a: Application, i: int, row: Row, order: int) -> Culprit:
+    index = row.where[row.where.find("[") :] if "[" in row.where else ""
+    if order > 1:
+        index = f"{index} of {row.where.split('[')[0]}"
+    return Culprit(a.op.name, i, index, row.analytic, row.numeric, row.bar, a.where, order=order)
+
+
+def _said(a: Application, i: int, message: str, order: int) -> Culprit:
+    nan = float("nan")
+    return Culprit(a.op.name, i, "", nan, nan, nan, a.where, message, order)
+
+
+def _caller() -> str:
+    """Name the file and line outside this package and NumPy that applied the op."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((OWN, NUMPY)):
+            return f"{Path(name).name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

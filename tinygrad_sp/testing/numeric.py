@@ -117,8 +117,8 @@ def join(parts: list[Samples]) -> Samples:
     )
 
 
-def noise_of(s: Samples) -> tuple[Array, Array]:
-    """Measure the rounding noise of each lane at each step, and the quantum of lanes that move in leaps."""
+def noise_of(s: Samples) -> tuple[Array, Array, Array]:
+    """Measure the rounding noise of each lane at each step, the quantum of its leaps, and if it is all noise."""
     even, odd = (s.plus + s.minus)[-5:], (s.plus - s.minus)[-5:] / 2
     curved = np.abs(even[1:] - even[:-1] / RATIO**2)  # without the curvature: what is left is rounding
     straight = np.abs(odd[1:] - odd[:-1] / RATIO)  # without the slope
@@ -131,9 +131,11 @@ def noise_of(s: Samples) -> tuple[Array, Array]:
     grain = change[close].max(axis=0, initial=0) > 0  # leaps as close as float32 numbers are, and many of them
     grain &= np.fmax.reduce(change[wider], axis=0, initial=0) > 8 * quantum
     coarse = leaps & (grain | (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]))
+    span = np.fmax.reduce(np.where(np.isfinite(change), change, 0), axis=0, initial=0)
+    rough = (measured > 0.02 * span) & (measured > 1e4 * s.eps * s.size[-1])
     measured = np.maximum(measured, np.where(coarse, quantum, 0.0))
     rounding = s.eps * s.size + 4 * np.finfo(s.plus.dtype).smallest_subnormal
-    return np.maximum(rounding, measured), np.where(leaps, quantum, 0.0).astype(np.float64)
+    return np.maximum(rounding, measured), np.where(leaps, quantum, 0.0).astype(np.float64), rough
 
 
 def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
@@ -207,7 +209,7 @@ def estimate(s: Samples) -> Estimate:
     if not lanes:
         return e
     with np.errstate(all="ignore"):
-        noise, e.quantum = noise_of(s)
+        noise, e.quantum, rough = noise_of(s)
         moves = np.fmax(np.abs(s.plus), np.abs(s.minus)) > 0
         still = np.max(np.where(moves, 0, s.steps[:, None]) * ~np.logical_or.accumulate(moves[::-1])[::-1], axis=0)
         e.reach = (e.quantum / (np.fmax(still, TINY) * np.abs(s.unit))).astype(np.float64)
@@ -222,6 +224,8 @@ def estimate(s: Samples) -> Estimate:
         kinks = _flag_kinks(s, noise)
         ends = np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0)
         leap = _leaps(s)
+        rough &= ~(kinks | ends | leap)  # as rough near x as far away: nothing is claimed
+        e.kind, e.bar = np.where(rough, UNDEFINED, e.kind), np.where(rough, np.inf, e.bar)
         look = np.flatnonzero(kinks | ends | leap)
         if look.size:
             rounding = np.abs(_ratio(s.eps * s.size, s))  # a jump is not noise, though it looks like it

@@ -19,7 +19,7 @@ def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., 
     arrays = [leaf.array for leaf in subject.varied]
     outputs = subject.call(arrays)
     lanes = sum(a.size * (2 if a.dtype.kind == "c" else 1) for a in outputs)
-    cotangents = split(rng.choice([1.0, -1.0, 2.0, -0.5], lanes), outputs)
+    cotangents = split(rng.integers(16, 64, lanes) / 32 * rng.choice([-1.0, 1.0], lanes), outputs)
     count = len(arrays)
 
     def gradient(*tensors: Any) -> tuple[Any, ...]:
@@ -37,5 +37,7 @@ def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., 
         found = sweep(roots, [t.node for t in leaves], lift=leaves[0]._lift, release=False) if roots else {}
         return tuple(found.get(t.node, np.zeros(t.shape, t.dtype)) for t in leaves)
 
+    cotangents_named = [f"cotangent {i}" if len(outputs) > 1 else "cotangent" for i in range(len(outputs))]
+    gradient.input_names = [leaf.name for leaf in subject.varied] + cotangents_named  # type: ignore[attr-defined]
     gradient.__name__ = f"gradient of {getattr(subject.f, '__name__', 'f')}"
     return gradient, [*arrays, *cotangents]

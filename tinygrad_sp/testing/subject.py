@@ -119,6 +119,10 @@ class Subject:
         """Push tangents forward at a point."""
         raise NotImplementedError
 
+    def seen(self, grads: list[Any], _arrays: Sequence[Array], _cotangents: list[Array]) -> list[Any]:
+        """Give the gradients as a user gets them."""
+        return grads
+
 
 class TensorSubject(Subject):
     """A function of Tensors: the engine records it and sweeps backward."""
@@ -157,6 +161,14 @@ class TensorSubject(Subject):
             return [found.get(leaf.node) for leaf in leaves]
 
         return pull
+
+    def seen(self, _grads: list[Any], arrays: Sequence[Array], cotangents: list[Array]) -> list[Any]:
+        """Give the gradients as ``backward`` leaves them in ``grad``."""
+        leaves, outputs = self.record(arrays)
+        for out, c in zip(outputs, cotangents, strict=True):
+            if isinstance(out, graph.Traced) and out.node is not None:
+                out.backward(np.array(c), retain_graph=True)  # type: ignore[attr-defined]
+        return [None if leaf.grad is None else leaf.grad.data for leaf in leaves]
 
     def push(self, arrays: Sequence[Array], tangents: Sequence[Array]) -> list[Any]:
         """Differentiate forward, with the package's own `jvp`."""
@@ -291,9 +303,9 @@ class WrongGradients(Exception):
 
 def _names(f: Any, count: int) -> list[str]:
     """Name the inputs as the function's signature does."""
-    names: list[str] = []
+    names: list[str] = list(getattr(f, "input_names", ()))
     try:
-        for p in inspect.signature(f).parameters.values():
+        for p in inspect.signature(f).parameters.values() if not names else ():
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
                 names.append(p.name)
             elif p.kind is p.VAR_POSITIONAL:
