@@ -130,7 +130,7 @@ class ArrayMethods(Traced):
 
     def copy(self) -> Any:
         """Return a Tensor of the same value that is recorded as computed from this one."""
-        return elementwise.positive(self)
+        return elementwise.positive(self) if self.dtype.kind != "b" else casting.astype(self, bool)
 
     __add__ = elementwise.add
     __sub__ = elementwise.subtract

@@ -15,7 +15,7 @@ from .dispatch import implements
 from .graph import Op, Traced
 from .ops.joining import stack
 from .ops.shape import broadcast_to
-from .tensor import Tensor, constant
+from .tensor import Tensor, constant, exposed
 
 __all__ = [
     "arange",
@@ -71,7 +71,7 @@ def asarray(
     device : "cpu", optional
         There is no other.
     copy : bool, optional
-        True makes a new Tensor always; False refuses where one would have to be made.
+        True makes a new Tensor always; False shares the memory of an array, or refuses where it can't.
     requires_grad : bool
         Make a variable instead of a constant.
 
@@ -83,7 +83,7 @@ def asarray(
     Raises
     ------
     ValueError
-        If ``copy=False`` and a copy is needed: only a Tensor of the right dtype needs none.
+        If ``copy=False`` and a copy is needed.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def asarray(
             raise ValueError(f"asarray: copy=False, but another dtype, {dtype}, needs a copy")
         return obj.copy() if same and copy else obj if same else obj.astype(dtype)  # type: ignore[attr-defined]
     if copy is False:
-        raise ValueError("asarray: copy=False, but a Tensor always holds a copy of an array")
+        return exposed(np.asarray(obj, dtype=dtype, copy=False))
     return Tensor(obj, requires_grad, dtype=dtype)
 
 
@@ -116,12 +116,11 @@ def array(obj: Any, dtype: Any = None, *, copy: bool | None = True, requires_gra
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
     """Return a constant of an array of another library, exchanged by DLPack.
 
-    The elements are copied: what is written elsewhere must not change what was recorded here.
+    It shares memory with the other array, unless ``copy=True``; what is recorded is a copy, so that writing
+    into the other array doesn't change it.
     """
     _on(device)
-    if copy is False:
-        raise ValueError("from_dlpack: copy=False, but a Tensor always holds a copy of an array")
-    return Tensor(np.from_dlpack(x), requires_grad=False)
+    return exposed(np.from_dlpack(x, copy=copy))
 
 
 Shape = int | Sequence[int]

@@ -312,10 +312,13 @@ class Tensor(ArrayMethods):
             raise ValueError(f"to_device: {device!r}, stream={stream!r}; NumPy has one device, 'cpu', and no streams")
         return self
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
         if self.node is not None:
             raise BufferError("a Tensor that is being differentiated can't leave the graph: write t.detach()")
-        return np.asarray(self.data).__dlpack__(**options)  # a graph keeps copies of `data`
+        array = np.asarray(self.data)  # a graph keeps copies of it
+        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return np.empty(0).__dlpack_device__()
@@ -358,6 +361,13 @@ class _Exposed(Tensor, internal=True):
 
 _Exposed.__name__ = _Exposed.__qualname__ = "Tensor"
 graph.Tensor = hotpath.Tensor = Tensor
+
+
+def exposed(array: Any) -> Tensor:
+    """Make a constant of an array that others may write into: a graph gets copies of it."""
+    tensor = constant(array)
+    tensor.__class__ = _Exposed
+    return tensor
 
 
 def _rebuild(value: Any, ancestors: list[Node], node: Node | None, home: Node | None, grad: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from ..dispatch import implements
 from ..graph import Op, Traced
 from .axes import array
-from .indexing import setitem, value
+from .indexing import nonzero, setitem, value
 from .joining import stack
 from .shape import broadcast_to
 
@@ -51,16 +51,16 @@ class Where(Op):
 
 
 @implements(np.where)
-def where(condition: Any, /, *values: Any) -> Any:
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     """Choose elements of x where the condition holds and of y elsewhere.
 
     Parameters
     ----------
     condition : Tensor or array_like of bool
         Not differentiated.
-    *values : Tensor or array_like
-        ``x`` and ``y``; the three shapes broadcast together.  Without them, the indices where the condition
-        holds, as ``numpy.where`` gives them.
+    x, y : Tensor or array_like
+        The three shapes broadcast together.  Without them, the indices where the condition holds, as
+        ``numpy.where`` gives them.
 
     Returns
     -------
@@ -77,9 +77,8 @@ def where(condition: Any, /, *values: Any) -> Any:
     Tensor([0.  , 0.25])
     """
     condition = condition._value if isinstance(condition, Traced) and not condition.level else condition
-    if not values:
-        return np.nonzero(condition)
-    x, y = values
+    if x is None and y is None:
+        return nonzero(condition)
     return Where.apply(condition, x, y)
 
 
@@ -150,7 +149,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     --------
     >>> import tinygrad_sp as tg
     >>> x = tg.Tensor([-1.0, 4.0])
-    >>> tg.select([x > 0, x < 0], [tg.sqrt(x), 2 * x])
+    >>> tg.select([x > 0, x < 0], [x / 2, 2 * x])
     Tensor([-2.,  2.], op=Where)
     """
     if len(condlist) != len(choicelist) or not len(condlist):

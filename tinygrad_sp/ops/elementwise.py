@@ -10,6 +10,7 @@ Derivatives: NIST Digital Library of Mathematical Functions, chapter 4.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from math import factorial as _factorial
@@ -181,6 +182,9 @@ def elementwise(
     function.__module__ = __name__
     function.__doc__ = doc or _doc(public, op, ufunc, note)
     function.op = op
+    if op.backward is None:
+        kinds = inspect.Parameter.POSITIONAL_ONLY
+        function.__signature__ = inspect.Signature([inspect.Parameter(name, kinds) for name in "xyz"[: op.arity]])
     if isinstance(ufunc, np.ufunc):
         implements(ufunc)(function)
     return function  # type: ignore[no-any-return]

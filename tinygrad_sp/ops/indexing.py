@@ -88,7 +88,7 @@ class SetItem(Op):
         ((4, 3), (3,), {"index": (slice(1, 3),)}),
         ((4,), (3,), {"index": ([0, 0, 2],)}),
         ((2, 2), (), {"index": (np.array([[True, False], [False, True]]),)}),
-        ((3,), (1,), {"index": (-1,)}),
+        ((3,), (1, 1), {"index": (slice(2, None),)}),
     )
 
     @staticmethod

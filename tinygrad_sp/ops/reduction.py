@@ -213,14 +213,24 @@ class Min(Op):
 
 
 def _reduced(op: type[Op], x: Any, axis: Axis, dtype: Any, keepdims: bool, **params: Any) -> Any:
-    x = array(x)
-    if dtype is not None:
-        x = x.astype(dtype)
-    return op.apply(x, axis=negative_axes(axis, x.ndim), keepdims=bool(keepdims), **params)
+    x = array(x) if dtype is None else array(x).astype(dtype)
+    return _cast(op.apply(x, axis=negative_axes(axis, x.ndim), keepdims=bool(keepdims), **params), dtype)
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    """Return x in a dtype: NumPy sums and multiplies small integers in large ones."""
+    return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+
+
+def _only(x: Any, where: Any, neutral: Any) -> Any:
+    """Put the neutral element where the condition doesn't hold."""
+    return x if where is True else np.where(where, x, neutral)
 
 
 @implements(np.sum, (np.add, "reduce"))
-def sum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+def sum(
+    x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
     """Return the sum over axes, by default over all.
 
     Parameters
@@ -233,6 +243,10 @@ def sum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
         Sum in this dtype.
     keepdims : bool
         Keep the summed axes, with length 1.
+    initial : Tensor or number, optional
+        Add this as well.
+    where : array_like of bool
+        Sum only where this holds.
 
     Returns
     -------
@@ -245,12 +259,16 @@ def sum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
     >>> tg.sum(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([4., 6.], op=Sum)
     """
-    return _reduced(Sum, x, axis, dtype, keepdims)
+    total = _reduced(Sum, _only(x, where, 0), axis, dtype, keepdims)
+    return total if initial is None else _cast(total + initial, dtype)
 
 
 @implements(np.mean)
-def mean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-    """Return the mean over axes, by default over all."""
+def mean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    """Return the mean over axes, by default over all; only where a condition holds, if one is given."""
+    if where is not True:
+        taken = np.broadcast_to(where, np.shape(x))
+        return sum(x, axis, dtype, keepdims=keepdims, where=taken) / sum(taken, axis, keepdims=keepdims)
     return _reduced(Mean, x, axis, dtype, keepdims)
 
 
@@ -285,28 +303,37 @@ def std(
 
 
 @implements(np.prod, (np.multiply, "reduce"))
-def prod(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+def prod(
+    x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
     """Return the product over axes; the derivative is exact with zeros among the factors."""
-    x = array(x)
-    if dtype is not None:
-        x = x.astype(dtype)
+    x = array(_only(x, where, 1)) if dtype is None else array(_only(x, where, 1)).astype(dtype)
     over = negative_axes(axis, x.ndim)
     rest = tuple(a for a in range(-x.ndim, 0) if a not in over)
     shape = tuple(x.shape[a] for a in rest)
     result = Prod.apply(reshape(Transpose.apply(x, axes=rest + over), (*shape, _count(x.shape, over))))
-    return reshape(result, [1 if a in over else x.shape[a] for a in range(-x.ndim, 0)]) if keepdims else result
+    if keepdims:
+        result = reshape(result, [1 if a in over else x.shape[a] for a in range(-x.ndim, 0)])
+    return _cast(result if initial is None else result * initial, dtype)
+
+
+def _extreme(op: type[Op], larger: Any, x: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
+    if where is not True and initial is None:
+        raise ValueError(f"{op.__name__.lower()}: where= needs initial=, for when nothing is left")
+    result = _reduced(op, _only(x, where, initial), axis, None, keepdims) if np.size(x) or initial is None else initial
+    return result if initial is None else larger(result, initial)
 
 
 @implements(np.max, (np.maximum, "reduce"))
-def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     """Return the largest element over axes; equal ones share the derivative."""
-    return _reduced(Max, x, axis, None, keepdims)
+    return _extreme(Max, np.maximum, x, axis, keepdims, initial, where)
 
 
 @implements(np.min, (np.minimum, "reduce"))
-def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     """Return the smallest element over axes; equal ones share the derivative."""
-    return _reduced(Min, x, axis, None, keepdims)
+    return _extreme(Min, np.minimum, x, axis, keepdims, initial, where)
 
 
 amax, amin = max, min
@@ -318,7 +345,7 @@ def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     x = array(x) if dtype is None else array(x).astype(dtype)
     if axis is None:
         x, axis = ravel(x), -1
-    return Cumsum.apply(x, axis=negative_axis(axis, x.ndim))
+    return _cast(Cumsum.apply(x, axis=negative_axis(axis, x.ndim)), dtype)
 
 
 @implements(np.cumprod, (np.multiply, "accumulate"))
@@ -326,9 +353,10 @@ def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     """Return running products along an axis, by default of the flattened array."""
     x = array(x) if dtype is None else array(x).astype(dtype)
     if axis is None:
-        return Cumprod.apply(ravel(x))
+        x, axis = ravel(x), -1
     at = negative_axis(axis, x.ndim)
-    return Cumprod.apply(x) if at == -1 else np.swapaxes(Cumprod.apply(np.swapaxes(x, at, -1)), at, -1)
+    result = Cumprod.apply(x) if at == -1 else np.swapaxes(Cumprod.apply(np.swapaxes(x, at, -1)), at, -1)
+    return _cast(result, dtype)
 
 
 def _constant_reduction(name: str, function: Any) -> type[Op]:
