@@ -26,3 +26,4 @@ from .ops.reduction import *
 from .ops.shape import *
 from .ops.statistics import *
 from .tensor import Tensor as Tensor
+from .transforms import *

@@ -1,0 +1,514 @@
+"""Reverse mode as functions: record a function on variables of its own, then sweep back to them.
+
+`Tape` is the one thing here: a function's results, the variables they were recorded on, and `pull`.  The
+variables stand for the arguments and hide what these were computed from, so a sweep stops at them; nobody's
+``.grad`` is touched.  What a function reads besides its arguments may be differentiated too, by somebody
+outside: if the sweep meets such a thing it is itself recorded, and the results are Tensors.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import CLOSED, LEAF, Node, Op, Traced, make_leaf, make_tensor, new, next_age, recording
+from ..ops.elementwise import positive
+from ..sweep import Plan, plan_sweep, sweep
+from ..tensor import Tensor, constant
+from .levels import DEPTH, Variable, always_recording, deeper, lower, strip, variable
+from .trees import Structure, Tree, flatten, unflatten
+
+Argnums = int | str | Sequence[int | str]
+_POSITIVE: Op = positive.op  # type: ignore[attr-defined]
+
+
+class Tape:
+    """A function's results, recorded on variables of their own.
+
+    Parameters
+    ----------
+    function : callable
+        Called with a list of variables; returns a tree.
+    values : sequence of array
+        What the variables stand for.
+    keep : bool
+        Whether `pull` will be called after the user got the results, and may be called again.
+    """
+
+    def __init__(self, function: Callable[[list[Any]], Tree], values: Sequence[Any], keep: bool = True) -> None:
+        self.tensors = any(isinstance(v, Traced) for v in values)
+        self.keep, self.given = keep, values
+        outer = recording()
+        with always_recording():
+            if DEPTH.get():
+                with deeper() as self.level:
+                    kind = Variable.at(self.level)
+                    variables = [variable(kind, lower(v), make_leaf(lower(v))) for v in values]
+                    self.ends = [v.node for v in variables]
+                    out = function(variables)
+            else:
+                self.level = 0
+                variables = [_alias(v, outer) for v in values]
+                self.ends = [v.node for v in variables]
+                out = function(variables)
+        self.leaves, self.structure = flatten(out)
+        for node in self.ends:
+            node.op = CLOSED if node.op is LEAF else node.op
+        self.roots = [_root(x, self.level) for x in self.leaves]
+        self.plan = self._planned()
+        aliased = any(node.op is _POSITIVE for node in self.ends)
+        self.outside = outer and not self.level and (aliased or self.plan.outside)
+
+    def _planned(self) -> Plan:
+        return plan_sweep([node for node in self.roots if node is not None], set(self.ends))
+
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
+        """Return the cotangents of the variables, as values of the level below."""
+        pairs = [(n, c) for n, c in zip(self.roots, cotangents, strict=True) if n is not None and c is not None]
+        if not self.outside:
+            found = sweep(pairs, self.ends, release=not self.keep, plan=self.plan)
+        else:
+            pairs = [(node, c if isinstance(c, Traced) else make_tensor(c, None)) for node, c in pairs]
+            found = sweep(pairs, self.ends, lift=make_tensor, release=False, plan=self.plan)
+        return [found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in self.ends]
+
+    def value(self, x: Any) -> Any:
+        """Give the user a result: recorded where something outside is differentiated, else constant."""
+        if self.level:
+            x = strip(self.level)(x)
+        elif isinstance(x, Traced) and not x.level and not (self.outside and x.node is not None):
+            x = constant(x._taken()) if self.tensors else x._taken()
+        if type(x) is np.ndarray and self.keep:
+            return np.array(x)[()]
+        return x if isinstance(x, Traced) else own([x], False, self.given)[0]
+
+    def result(self) -> Tree:
+        """Return the results as the user gets them."""
+        return unflatten(self.structure, [self.value(x) for x in self.leaves])
+
+    def dressed(self, gradients: Sequence[Any], given: Sequence[Any] = ()) -> list[Any]:
+        """Give the user cotangents: Tensors if Tensors came in, arrays of their own otherwise."""
+        tensors = self.tensors or any(isinstance(c, Traced) and not c.level for c in given)
+        return own(gradients, tensors and not DEPTH.get(), given)
+
+
+def _alias(value: Any, outer: bool) -> Any:
+    """Make a variable of level 0: a leaf, or what hides where a tracked Tensor comes from."""
+    if not isinstance(value, Traced):
+        value = np.asarray(value)[()]
+        return make_tensor(value, make_leaf(value))
+    if value.node is None or not outer:
+        return make_tensor(value._taken(), make_leaf(value._taken()))
+    node: Node = new(Node)
+    node.op, node.px, node.form, node.age = _POSITIVE, value.node, value.node.form, next_age()
+    node.py = node.out = node.x = node.y = None
+    return make_tensor(value._taken(), node)
+
+
+def _root(x: Any, level: int) -> Node | None:
+    return x.node if isinstance(x, Traced) and x.level == level else None
+
+
+def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = ()) -> list[Any]:
+    """Give the user arrays that nobody else holds, or Tensors."""
+    seen = {id(x) for x in shared}
+    found = []
+    for x in values:
+        if isinstance(x, Traced):
+            x = x if tensors or x.level or x.node is not None else x._taken()
+        elif tensors:
+            x = constant(x)
+        if type(x) is np.ndarray and (x.base is not None or not x.flags.writeable or id(x) in seen):
+            x = np.array(x)[()]
+        seen.add(id(x))
+        found.append(x)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- arguments
+
+
+class Arguments:
+    """A call's arguments, some of which are differentiated.
+
+    Parameters
+    ----------
+    name : str
+        The transform, for error messages.
+    f : callable
+        The user's function.
+    argnums : int, str or sequence of these
+        Positions, or names of keyword arguments.
+    """
+
+    def __init__(self, name: str, f: Callable[..., Any], argnums: Argnums, args: Any, kwargs: Any) -> None:
+        self.single = isinstance(argnums, (int, str))
+        picks = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
+        self.f, self.args, self.kwargs = f, args, kwargs
+        self.places = [_place(name, f, p, args, kwargs) for p in picks]  # type: ignore[arg-type]
+        self.leaves: list[Any] = []
+        self.structures: list[Structure] = []
+        self.names: list[str] = []
+        for place in self.places:
+            leaves, structure = flatten(args[place] if isinstance(place, int) else kwargs[place])
+            title = f"{name}: argument {place!r}{_called(f, place)}"
+            self.names += [title + path for path in structure.paths()]
+            self.leaves += leaves
+            self.structures.append(structure)
+        self.leaves = [variable_value(x, n) for x, n in zip(self.leaves, self.names, strict=True)]
+        self.tensors = any(isinstance(x, Traced) and not x.level for x in flatten((args, kwargs))[0])
+
+    def call(self, leaves: Sequence[Any]) -> Tree:
+        """Call the function with other values for what is differentiated."""
+        items = iter(leaves)
+        args, kwargs = list(self.args), dict(self.kwargs)
+        for place, structure in zip(self.places, self.structures, strict=True):
+            (args if isinstance(place, int) else kwargs)[place] = structure.build(items)  # type: ignore[index,call-overload]
+        return self.f(*args, **kwargs)
+
+    def mirror(self, leaves: Sequence[Any]) -> Tree:
+        """Put results into the containers of what they belong to."""
+        items = iter(leaves)
+        trees = tuple(structure.build(items) for structure in self.structures)
+        return trees[0] if self.single else trees
+
+
+def _place(name: str, f: Any, pick: int | str, args: Any, kwargs: Any) -> int | str:
+    if isinstance(pick, str) and pick not in kwargs:
+        names = [p.name for p in inspect.signature(f).parameters.values()]
+        if pick not in names[: len(args)]:
+            raise TypeError(f"{name}: argnums={pick!r}, but the call has no argument of that name")
+        return names.index(pick)
+    if not isinstance(pick, str) and not -len(args) <= pick < len(args):
+        raise TypeError(f"{name}: argnums={pick}, but the call has {len(args)} positional arguments")
+    return pick if isinstance(pick, str) else pick % len(args)
+
+
+def _called(f: Any, place: int | str) -> str:
+    """Return the parameter's name, if it can be found."""
+    try:
+        names = [p.name for p in inspect.signature(f).parameters.values()]
+    except (TypeError, ValueError):
+        return ""
+    return f" ({names[place]})" if isinstance(place, int) and place < len(names) else ""
+
+
+def variable_value(x: Any, name: str) -> Any:
+    """Return an argument that can be differentiated as an array or Tensor, or say why it can't be."""
+    value = x if isinstance(x, Traced) else np.asarray(x)[()]
+    if value.dtype.kind not in "fc":  # type: ignore[union-attr]
+        raise TypeError(
+            f"{name} is {type(x).__name__} of dtype {value.dtype}: only floating and complex numbers "  # type: ignore[union-attr]
+            "can be differentiated. Write 3.0, not 3, or name other arguments in argnums"
+        )
+    return value
+
+
+def cotangent_like(given: Any, out: Any, what: str) -> Any:
+    """Check a cotangent (or tangent) against what it belongs to, and give it that dtype."""
+    if isinstance(given, Traced):
+        value: Any = given
+    elif given is None:
+        return None
+    else:
+        value = np.array(given)[()]
+    shape, dtype = np.shape(out), getattr(out, "dtype", np.dtype(float))
+    if tuple(np.shape(value)) != tuple(shape):
+        raise ValueError(f"{what} has shape {tuple(np.shape(value))}, but what it belongs to has shape {tuple(shape)}")
+    if dtype.kind not in "fc":
+        return None
+    if value.dtype != dtype:
+        if not np.can_cast(value.dtype, dtype, "same_kind"):
+            raise TypeError(f"{what} has dtype {value.dtype}, which can't be cast to {dtype}")
+        value = value.astype(dtype)
+    return value
+
+
+def with_aux(name: str, out: Any, has_aux: bool) -> tuple[Any, Any]:
+    """Separate a function's result from what it returns besides."""
+    if not has_aux:
+        return out, None
+    if not isinstance(out, (tuple, list)) or len(out) != 2:
+        raise TypeError(f"{name}: with has_aux=True the function must return a pair (result, aux)")
+    return out[0], out[1]
+
+
+# ---------------------------------------------------------------------------------------------- public
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """Evaluate a function and return the map that pulls cotangents back through it.
+
+    The map is v -> J'v, for the Jacobian J of ``f`` at ``primals``.
+
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, or of nested tuples, lists and dicts of them.
+    *primals : array_like, Tensor or trees of them
+        Where to evaluate; all floating or complex.
+    has_aux : bool
+        Whether ``f`` returns a pair, of which the second is not differentiated.
+
+    Returns
+    -------
+    y : tree of arrays
+        ``f(*primals)``.
+    pull : callable
+        ``pull(cotangent)``, with a cotangent like ``y``, returns a tuple: the cotangent of each primal.  It can
+        be called again and again.
+    aux : tree
+        Only with ``has_aux``.
+
+    Raises
+    ------
+    TypeError
+        If a primal is of integers, or a cotangent has not the containers of ``y``.
+
+    Notes
+    -----
+    Complex numbers: the cotangent of a real result L with respect to z = a + ib is dL/da + i dL/db.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_sp as tg
+    >>> y, pull = tg.vjp(lambda x, w: x @ w, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> y
+    np.float64(11.0)
+    >>> pull(1.0)
+    (array([3., 4.]), array([1., 2.]))
+    """
+    given = Arguments("vjp", f, tuple(range(len(primals))), primals, {})
+    tape, aux = _taped(given, "vjp", has_aux)
+
+    def pull(cotangent: Any) -> Any:
+        leaves = tape.structure.like(cotangent, "vjp: the cotangent")
+        names = [f"vjp: the cotangent{path}" for path in tape.structure.paths()]
+        checked = [cotangent_like(c, y, n) for c, y, n in zip(leaves, tape.leaves, names, strict=True)]
+        return given.mirror(tape.dressed(tape.pull(checked), checked))
+
+    return (tape.result(), pull, aux) if has_aux else (tape.result(), pull)
+
+
+def _taped(given: Arguments, name: str, has_aux: bool, keep: bool = True) -> tuple[Tape, Any]:
+    """Record a call; return the tape of its result, and what it returned besides."""
+    kept: list[Any] = []
+
+    def main(leaves: list[Any]) -> Any:
+        out, aux = with_aux(name, given.call(leaves), has_aux)
+        kept.append(aux)
+        return out
+
+    values = [np.array(x) if keep and type(x) is np.ndarray else x for x in given.leaves]
+    tape = Tape(main, values, keep)
+    tape.tensors = given.tensors
+    leaves, structure = flatten(kept[0])
+    return tape, unflatten(structure, [tape.value(x) for x in leaves])
+
+
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """Make the function that returns f's value and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one real number; or ``(number, aux)`` with ``has_aux``.
+    argnums : int, str or sequence of these
+        Which arguments to differentiate: positions, or names of keyword arguments.
+    has_aux : bool
+        Whether ``f`` returns something besides, which is handed through: ``((value, aux), gradient)``.
+
+    Returns
+    -------
+    callable
+        ``(value, gradient)`` of the same arguments; the gradient mirrors what it belongs to.
+
+    Raises
+    ------
+    TypeError
+        When called: if an argument to differentiate is of integers, or the result is complex.
+    ValueError
+        When called: if the result has not exactly one element.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_sp as tg
+    >>> loss = lambda p, x: ((p["w"] * x + p["b"]) ** 2).sum()
+    >>> tg.value_and_grad(loss)({"w": 2.0, "b": 1.0}, np.array([1.0, -1.0]))
+    (np.float64(10.0), {'w': np.float64(8.0), 'b': np.float64(4.0)})
+    """
+
+    @_describe(f, "the value and the gradient")
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        given = Arguments("grad", f, argnums, args, kwargs)
+        tape, aux = _taped(given, "grad", has_aux, keep=False)
+        y = _scalar(tape)
+        seed = np.ones(np.shape(y), y.dtype)[()] if tape.roots[0] is not None else None
+        value = tape.result()
+        gradient = given.mirror(tape.dressed(tape.pull([seed])))
+        return ((value, aux) if has_aux else value), gradient
+
+    return value_and_gradient
+
+
+def _scalar(tape: Tape) -> Any:
+    """Return the one real number that a function to be differentiated must return."""
+    y = tape.leaves[0] if len(tape.leaves) == 1 and tape.structure.kind is None else None
+    if y is None or np.size(y) != 1:
+        came = f"shape {np.shape(y)}" if y is not None else f"{len(tape.leaves)} arrays"
+        raise ValueError(
+            f"grad: the function must return one number, it returned {came}. Sum it, or use tg.vjp, tg.jacobian "
+            "or tg.elementwise_grad; return (number, aux) with has_aux=True"
+        )
+    if getattr(y, "dtype", np.dtype(float)).kind == "c":
+        raise TypeError("grad: the function returned a complex number; take its real part or abs, or use tg.vjp")
+    return y
+
+
+def _describe(f: Callable[..., Any], what: str) -> Callable[[Any], Any]:
+    """Say in a function's name and docstring what it is of."""
+
+    def describe(g: Any) -> Any:
+        name = getattr(f, "__name__", "f")
+        g = functools.wraps(f, assigned=("__module__",), updated=())(g) if hasattr(f, "__module__") else g
+        g.__name__ = g.__qualname__ = f"{g.__name__}({name})"
+        g.__doc__ = f"Return {what} of `{name}`."
+        return g
+
+    return describe
+
+
+def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """Make the gradient of a function.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one real number; or ``(number, aux)`` with ``has_aux``.
+    argnums : int, str or sequence of these
+        Which arguments to differentiate: positions, or names of keyword arguments.
+    has_aux : bool
+        Whether ``f`` returns something besides, which is handed through: ``(gradient, aux)``.
+
+    Returns
+    -------
+    callable
+        Of the same arguments.  The gradient mirrors the argument: its containers, shapes and dtypes.  Plain
+        arrays in, plain arrays out; Tensors in, Tensors out, recorded.
+
+    Raises
+    ------
+    TypeError
+        When called: if an argument to differentiate is of integers, or the result is complex.
+    ValueError
+        When called: if the result has not exactly one element.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> tg.grad(tg.softplus)(0.0)
+    np.float64(0.5)
+    >>> tg.grad(tg.grad(lambda x: x**4))(1.0)
+    np.float64(12.0)
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    @_describe(f, "the gradient")
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient  # type: ignore[no-any-return]
+
+
+def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """Make the derivative of a function that works element by element, at every element.
+
+    It is the gradient of the sum of the results: the derivative where each result depends on the argument's
+    element at its own place only.
+
+    Parameters
+    ----------
+    f : callable
+        A function of arrays that returns one array.
+    argnums : int, str or sequence of these
+        Which arguments to differentiate.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_sp as tg
+    >>> tg.elementwise_grad(tg.elementwise_grad(np.sin))(np.array([0.0, np.pi / 2]))
+    array([-0., -1.])
+    """
+    return grad(lambda *args, **kwargs: np.sum(f(*args, **kwargs)), argnums)
+
+
+def gradients(
+    y: Any, xs: Tree, cotangent: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None
+) -> Tree:
+    """Return the derivatives of a recorded Tensor with respect to others, touching nobody's ``.grad``.
+
+    Parameters
+    ----------
+    y : Tensor or tree of Tensors
+        What to differentiate.
+    xs : Tensor or tree of Tensors
+        With respect to what: leaves, or anything on the way from them to ``y``.  Where one of them was computed
+        from another, that one's derivative includes the way through.
+    cotangent : like y, optional
+        What each element of ``y`` counts for; not needed where ``y`` has one element.
+    create_graph : bool
+        Record this too, so that the results can be differentiated again.
+    retain_graph : bool, optional
+        Keep what the graph saved.  By default as ``create_graph``.
+
+    Returns
+    -------
+    Tensor or tree of Tensors
+        Like ``xs``; zeros where ``y`` does not depend on it.
+
+    Raises
+    ------
+    RuntimeError
+        If the graph was released by an earlier sweep, or for several elements without a cotangent.
+    TypeError
+        If one of ``xs`` is a constant.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> x = tg.Tensor(3.0)
+    >>> h = x * x
+    >>> tg.gradients(h * x, [x, h])
+    [Tensor(27.), Tensor(3.)]
+    >>> x.grad is None
+    True
+    """
+    ys, structure = flatten(y)
+    seeds = [None] * len(ys) if cotangent is None else structure.like(cotangent, "gradients: the cotangent")
+    leaves, mirror = flatten(xs)
+    nodes = [_target(x, f"gradients: xs{path}") for x, path in zip(leaves, mirror.paths(), strict=True)]
+    roots = [(t.node, t._cotangent(c)) for t, c in zip(ys, seeds, strict=True) if t.node is not None]
+    retain = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        with always_recording():
+            lifted = [(n, make_tensor(c, None)) for n, c in roots]
+            found = sweep(lifted, nodes, lift=make_tensor, release=not retain, through=True)
+    else:
+        found = sweep(roots, nodes, release=not retain, through=True)
+    results = [found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in nodes]
+    return unflatten(mirror, own(results, tensors=True))
+
+
+def _target(x: Any, name: str) -> Node:
+    if not isinstance(x, Tensor) or x.node is None or x.level:
+        raise TypeError(
+            f"{name} is {'a constant Tensor' if isinstance(x, Tensor) else type(x).__name__}, not a Tensor "
+            "that is being differentiated: make it one with tg.Tensor(data) before y is computed"
+        )
+    home: Node = getattr(x, "_home", x.node)
+    return home

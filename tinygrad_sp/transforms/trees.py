@@ -1,0 +1,108 @@
+"""Nested containers of arrays: taken apart into a list of leaves, and put together again.
+
+Tuples, named tuples, lists and dicts are containers, None is an empty one; everything else is a leaf.  A
+`Structure` is what is left when the leaves are taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+Tree = Any
+
+
+class Structure:
+    """The containers of a tree, without its leaves.
+
+    ``kind`` is None for a leaf, otherwise the container's class; ``keys`` are its keys or indices.
+    """
+
+    __slots__ = ("children", "keys", "kind")
+
+    def __init__(self, kind: type | None, keys: tuple[Any, ...], children: tuple[Structure, ...]) -> None:
+        self.kind, self.keys, self.children = kind, keys, children
+
+    def build(self, leaves: Iterator[Any]) -> Tree:
+        """Put leaves into these containers."""
+        if self.kind is None:
+            return next(leaves)
+        if self.kind is type(None):
+            return None
+        parts = [child.build(leaves) for child in self.children]
+        if issubclass(self.kind, dict):
+            return dict(zip(self.keys, parts, strict=True))
+        return self.kind(*parts) if hasattr(self.kind, "_fields") else self.kind(parts)
+
+    def paths(self, path: str = "") -> Iterator[str]:
+        """Say where each leaf is: ``['w'][0]``."""
+        if self.kind is None:
+            yield path
+        for key, child in zip(self.keys, self.children, strict=True):
+            yield from child.paths(f"{path}[{key!r}]")
+
+    def like(self, tree: Tree, what: str) -> list[Any]:
+        """Take the leaves out of a tree that must have the same containers."""
+        if self.kind is None:
+            return [tree]
+        same = isinstance(tree, dict) if issubclass(self.kind, dict) else isinstance(tree, self.kind)
+        if issubclass(self.kind, (list, tuple)):  # (1.0, 2.0) is as good as [1.0, 2.0]
+            same = isinstance(tree, (list, tuple))
+        if not same:
+            raise TypeError(f"{what}: {type(tree).__name__} where {self.kind.__name__} is wanted")
+        if self.kind is type(None):
+            return []
+        if len(tree) != len(self.keys) or (isinstance(tree, dict) and set(tree) != set(self.keys)):
+            names = list(tree) if isinstance(tree, dict) else f"{len(tree)} items"
+            raise ValueError(f"{what}: {names}, where {list(self.keys)} are wanted")
+        pairs = zip(self.keys, self.children, strict=True)
+        return [leaf for key, child in pairs for leaf in child.like(tree[key], f"{what}[{key!r}]")]
+
+    def spread(self, prefix: Tree, what: str) -> list[Any]:
+        """Take one item for each leaf from a tree of the same containers, any of which may be one item instead."""
+        if self.kind is None or not isinstance(prefix, (list, tuple, dict)):
+            return [prefix for _ in self.paths()]
+        if len(prefix) != len(self.keys):
+            raise ValueError(f"{what}: {len(prefix)} items, where {len(self.keys)} are wanted")
+        parts = [prefix[key] for key in self.keys] if isinstance(prefix, dict) else list(prefix)
+        return [x for part, child in zip(parts, self.children, strict=True) for x in child.spread(part, what)]
+
+
+LEAF = Structure(None, (), ())
+
+
+def flatten(tree: Tree) -> tuple[list[Any], Structure]:
+    """Take a tree apart.
+
+    Examples
+    --------
+    >>> leaves, structure = flatten({"w": (1.0, 2.0), "b": 3.0})
+    >>> leaves
+    [1.0, 2.0, 3.0]
+    >>> unflatten(structure, [x * 10 for x in leaves])
+    {'w': (10.0, 20.0), 'b': 30.0}
+    """
+    leaves: list[Any] = []
+    return leaves, _walk(tree, leaves)
+
+
+def _walk(tree: Tree, leaves: list[Any]) -> Structure:
+    if tree is None:
+        return Structure(type(None), (), ())
+    if isinstance(tree, (list, tuple)):
+        return Structure(type(tree), tuple(range(len(tree))), tuple(_walk(part, leaves) for part in tree))
+    if isinstance(tree, dict):
+        return Structure(dict, tuple(tree), tuple(_walk(part, leaves) for part in tree.values()))
+    leaves.append(tree)
+    return LEAF
+
+
+def unflatten(structure: Structure, leaves: Sequence[Any]) -> Tree:
+    """Put leaves back into the containers they came from."""
+    return structure.build(iter(leaves))
+
+
+def tree_map(function: Callable[[Any], Any], tree: Tree) -> Tree:
+    """Apply a function to every leaf."""
+    leaves, structure = flatten(tree)
+    return unflatten(structure, [function(x) for x in leaves])
