@@ -107,6 +107,7 @@ def broken(op: graph.Op, argument: int, mutation: Mutation, touched: list[bool])
             spoil(rules(i, g, *rest, **params), g) if i == argument else rules(i, g, *rest, **params)
         )
     else:
+
         def joint(g: Any, *rest: Any, **params: Any) -> Any:
             found = rules(g, *rest, **params)
             if not isinstance(found, (tuple, list)):
@@ -152,13 +153,12 @@ def same_gradient(op: graph.Op, e: Example, argument: int, mutation: Mutation) -
 
     rng = np.random.default_rng(1)
     subject = TensorSubject(function_of(op, e.params), e.arrays)
-    cotangents = [rng.normal(size=o.shape).astype(o.dtype) for o in subject.call(e.arrays)]
-    right = subject.pull(e.arrays, cotangents)
+    arrays = [leaf.array for leaf in subject.varied]
+    cotangents = [rng.normal(size=o.shape).astype(o.dtype) for o in subject.call(arrays)]
+    right = subject.pull(arrays, cotangents)
     with broken(op, argument, mutation, [False]):
-        wrong = subject.pull(e.arrays, cotangents)
-    return all(
-        a is b is None or np.allclose(a, b, rtol=1e-13, atol=0) for a, b in zip(right, wrong, strict=True)
-    )
+        wrong = subject.pull(arrays, cotangents)
+    return all(a is b is None or np.allclose(a, b, rtol=1e-13, atol=0) for a, b in zip(right, wrong, strict=True))
 
 
 __all__ = ["FIRST", "SECOND", "broken", "function_of", "same_gradient", "subjects", "targets"]

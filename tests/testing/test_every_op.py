@@ -8,7 +8,8 @@ from tinygrad_sp import graph
 from tinygrad_sp.testing.ops import verify_op
 
 OPS = [
-    op for op in graph.OPS
+    op
+    for op in graph.OPS
     if op.backward is not None and type(op).__module__.startswith("tinygrad_sp.") and not op.name.startswith("_")
 ]
 

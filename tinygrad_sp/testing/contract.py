@@ -59,6 +59,8 @@ def _form(p: Precise, rng: np.random.Generator) -> list[Problem]:
     if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(cotangents, before, strict=True)):
         found.append(Problem("in place", "the derivative wrote into its cotangent"))
     del dressed
+    if not p.m and any(g is not None and np.any(np.asarray(g) != 0) for g in grads):
+        found.append(Problem("linearity", "the function has no outputs, yet its gradient is not zero"))
     return found + _aliases(p, subject.seen(grads, p.native, before), cotangents)
 
 
