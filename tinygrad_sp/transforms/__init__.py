@@ -6,7 +6,9 @@
 - ``debug``: where a NaN comes from.
 """
 
+from .batching import vmap
 from .forward import jvp, linearize
+from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev, laplacian, vhp
 from .levels import stop_gradient
 from .reverse import elementwise_grad, grad, gradients, value_and_grad, vjp
 
@@ -14,9 +16,17 @@ __all__ = [
     "elementwise_grad",
     "grad",
     "gradients",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "jvp",
+    "laplacian",
     "linearize",
     "stop_gradient",
     "value_and_grad",
+    "vhp",
     "vjp",
+    "vmap",
 ]

@@ -342,7 +342,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     (np.float64(10.0), {'w': np.float64(8.0), 'b': np.float64(4.0)})
     """
 
-    @_describe(f, "the value and the gradient")
+    @describe(f, "the value and the gradient")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         given = Arguments("grad", f, argnums, args, kwargs)
         tape, aux = _taped(given, "grad", has_aux, keep=False)
@@ -369,7 +369,7 @@ def _scalar(tape: Tape) -> Any:
     return y
 
 
-def _describe(f: Callable[..., Any], what: str) -> Callable[[Any], Any]:
+def describe(f: Callable[..., Any], what: str) -> Callable[[Any], Any]:
     """Say in a function's name and docstring what it is of."""
 
     def describe(g: Any) -> Any:
@@ -417,7 +417,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     """
     both = value_and_grad(f, argnums, has_aux)
 
-    @_describe(f, "the gradient")
+    @describe(f, "the gradient")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found

@@ -1,0 +1,99 @@
+"""How ops are batched that name their axes or shapes from the front: one small function each.
+
+``rule(size, batched, *arrays, **params)`` applies the op to all examples at once: those arrays for which
+``batched`` is true have the batch as their first axis, and so has the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import Op
+from ..ops import indexing, products, shape
+
+RULES: dict[Op, Callable[..., Any]] = {}
+
+
+def batches(*ops: type[Op]) -> Callable[[Any], Any]:
+    """Decorate a function: it is how these ops are batched."""
+
+    def note(rule: Any) -> Any:
+        for op in ops:
+            RULES[op.op] = rule
+        return rule
+
+    return note
+
+
+def spread(size: int, x: Any) -> Any:
+    """Repeat what all examples share."""
+    return np.broadcast_to(x, (size, *np.shape(x)))
+
+
+def last(x: Any) -> Any:
+    """Bring the first axis to the end."""
+    return np.transpose(x, (*range(1, x.ndim), 0))
+
+
+def first(x: Any) -> Any:
+    """Bring the last axis to the front."""
+    return np.transpose(x, (x.ndim - 1, *range(x.ndim - 1)))
+
+
+@batches(shape.Reshape)
+def _reshape(size: int, _batched: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    return np.reshape(x, (size, *shape))
+
+
+@batches(shape.BroadcastTo)
+def _broadcast_to(size: int, _batched: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    x = np.reshape(x, (size, *(1,) * (len(shape) + 1 - x.ndim), *x.shape[1:]))
+    return np.broadcast_to(x, (size, *shape))
+
+
+def _full(index: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
+    """Spell an index's ellipsis out."""
+    at = [i for i, part in enumerate(index) if part is Ellipsis]
+    if not at:
+        return index
+    used = sum(np.ndim(p) if np.asarray(p).dtype == bool else 1 for p in index if p is not None and p is not Ellipsis)
+    return (*index[: at[0]], *(slice(None),) * (ndim - used), *index[at[0] + 1 :])
+
+
+def _basic(index: tuple[Any, ...]) -> bool:
+    """Whether an index is of slices and numbers only: then the batch may stay in front."""
+    return all(p is None or isinstance(p, slice) or type(p) is int for p in index)
+
+
+@batches(indexing.GetItem)
+def _getitem(_size: int, _batched: Any, x: Any, *, index: tuple[Any, ...]) -> Any:
+    index = _full(index, x.ndim - 1)
+    if _basic(index):
+        return indexing.GetItem.apply(x, index=(slice(None), *index))
+    return first(indexing.GetItem.apply(last(x), index=index))
+
+
+@batches(indexing.Put)
+def _put(size: int, _batched: Any, x: Any, *, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
+    index = _full(index, len(shape))
+    if _basic(index):
+        return indexing.Put.apply(x, shape=(size, *shape), index=(slice(None), *index))
+    return first(indexing.Put.apply(last(x), shape=(*shape, size), index=index))
+
+
+@batches(indexing.SetItem)
+def _setitem(size: int, batched: Sequence[bool], x: Any, v: Any, *, index: tuple[Any, ...]) -> Any:
+    x = x if batched[0] else spread(size, x)
+    v = last(v) if batched[1] else np.expand_dims(v, -1)
+    return first(indexing.SetItem.apply(last(x), v, index=_full(index, x.ndim - 1)))
+
+
+@batches(products.Einsum)
+def _einsum(_size: int, batched: Sequence[bool], *arrays: Any, terms: tuple[str, ...], result: str) -> Any:
+    spare = (c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in "".join((*terms, result)))
+    letter = next(spare)
+    terms = tuple(letter + term if b else term for term, b in zip(terms, batched, strict=True))
+    return products.Einsum.apply(*arrays, terms=terms, result=letter + result)
