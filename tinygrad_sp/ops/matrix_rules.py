@@ -1,0 +1,98 @@
+"""What the rules of linear algebra are written with: adjoints, triangles, ties, and refusals.
+
+A derivative that does not exist is refused with a `numpy.linalg.LinAlgError` that says why.  What is "equal" or
+"zero" here is so up to the rounding of the decomposition that computed it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Traced
+from .axes import array
+from .matrices import Diagonal, tril
+
+TIE = 64  # singular or eigenvalues closer than TIE * n * eps * (the largest of them) count as equal
+
+
+def floating(x: Any) -> Any:
+    """Return an argument as an array or Tensor of floating or complex numbers."""
+    x = array(x)
+    return x if x.dtype.kind in "fc" else x.astype(np.float64)
+
+
+def mT(x: Any) -> Any:
+    """The transpose of each matrix."""
+    return np.swapaxes(x, -1, -2)
+
+
+def conj(x: Any) -> Any:
+    """The complex conjugate; of real numbers, no copy."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+def adjoint(x: Any) -> Any:
+    """The conjugate transpose of each matrix."""
+    return conj(mT(x))
+
+
+def hermitian(x: Any) -> Any:
+    """The Hermitian part of each matrix."""
+    return (x + adjoint(x)) * 0.5
+
+
+def half(x: Any) -> Any:
+    """The lower triangle of each matrix with its diagonal halved."""
+    return (tril(x) + tril(x, -1)) * 0.5
+
+
+def diag_of(x: Any) -> Any:
+    """The main diagonal of each matrix."""
+    return Diagonal.apply(x, k=0)
+
+
+def concrete(x: Any) -> Any:
+    """The value under a Tensor, however deep."""
+    while isinstance(x, Traced):
+        x = x._value
+    return x
+
+
+def refuse(bad: Any, why: str) -> None:
+    """Raise if anything is bad."""
+    if np.any(concrete(bad)):
+        raise np.linalg.LinAlgError(why)
+
+
+def eps_of(x: Any) -> float:
+    """The rounding error of an array's dtype."""
+    return float(np.finfo(x.dtype).eps)
+
+
+def top(x: Any) -> Any:
+    """The largest absolute value in each matrix, as a matrix of one element."""
+    return np.max(np.abs(x), axis=(-2, -1), keepdims=True)
+
+
+def ties(values: Any, n: int) -> Any:
+    """Which pairs of values are equal up to rounding, as a matrix; each is equal to itself."""
+    gap = np.abs(values[..., None, :] - values[..., :, None])
+    return gap <= TIE * n * eps_of(values) * np.max(np.abs(values), axis=-1)[..., None, None]
+
+
+def share(grad: Any, same: Any) -> Any:
+    """Let equal values share their cotangents equally: what does not depend on how they are numbered."""
+    return np.sum(np.where(same, grad[..., None, :], 0.0), axis=-1) / np.sum(same, axis=-1)
+
+
+def over_gaps(s: Any, gap: Any, same: Any, scale: Any, what: str) -> Any:
+    """Return s / gap, 0 on the diagonal; where the gap is 0 elsewhere, s must be 0 or there is no derivative."""
+    own = np.eye(same.shape[-1], dtype=bool)
+    refuse(
+        same & ~own & (np.abs(s) > scale * eps_of(s) ** 0.5),
+        f"{what}, where they are not determined and have no derivative. "
+        "Differentiate a function of the values alone, or of the matrix",
+    )
+    return np.where(same, 0.0, s / np.where(same, 1.0, gap))
