@@ -10,8 +10,6 @@ The number of evaluations never grows with the size beyond `COLUMNS` coordinates
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compare import WRONG, Entries, both_wrong, join_entries, judge
+from .compare import WRONG, Entries, both_wrong, join_entries
+from .doubt import reconsider
 from .numeric import (
     EPS64,
     SMOOTH,
@@ -154,7 +153,7 @@ class Checker:
             e = self._sharp(b, q, coordinate, keep)
             first = Entries.of(coordinate, keep, analytic, slack, e)
             if (first.status == WRONG).any():
-                self._rounded(first, e, partial(_elements_of, b, q, coordinate, keep))
+                reconsider(self, first, e, partial(_elements_of, b, q, coordinate, keep))
                 second = self._elements(b, q, coordinate, keep, self.unit * 0.75)
                 again = Entries.of(coordinate, keep, analytic, slack, second)
                 first.status = both_wrong(first, again)
@@ -212,11 +211,14 @@ class Checker:
         return np.asarray(self.rng.integers(16, 64, n) / 32 * self.rng.choice([-1.0, 1.0], n))
 
     def _elements(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Estimate:
+        return estimate(_elements_of(b, q, coordinate, keep, self, unit))
+
+    def _element_samples(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Samples:
         u = np.zeros_like(self.p.x)
         u[b.start + q : b.stop : b.per] = unit[b.start + q : b.stop : b.per]
         s = self.p.ladder(u, self.steps if self.p.n <= AFFORDABLE else self.steps[1:14], keep)
         s.unit = unit[coordinate]
-        return estimate(s)
+        return s
 
     def _sharp(self, b: Block, q: int, coordinate: Array, keep: Array) -> Estimate:
         """One ladder at the elements' own sizes, and others where that said too little."""
@@ -243,28 +245,6 @@ class Checker:
             found.append(self.unit * dtype(2.0**-16))
         return found
 
-    def _rounded(self, first: Entries, e: Estimate, again: Callable[[Checker, Array], Estimate]) -> None:
-        """Look again at flat lanes that are said to be wrong: maybe it is rounding that makes them flat.
-
-        A function that truly is a staircase has the same steps in every precision.  One that is flat because
-        its slope is below its rounding (`log(1 + exp(-50))`) has larger steps in a lower precision.
-        """
-        flat = (first.status == WRONG) & (e.value == 0) & (e.kind == SMOOTH)
-        if not flat.any():
-            return
-        low = copy.copy(self)
-        low.p = self.p.lowered()
-        eps = float(low.p.eps.max(initial=0.0))
-        bar = np.where(flat, np.inf, e.bar)
-        for factor in (64.0, 40.0, 25.0):  # far out, between one power of four and the next
-            high = again(self, self.unit * factor)
-            steps = again(low, (self.unit * factor).astype(low.p.x.dtype)).quantum
-            apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
-            rounding = flat & (high.quantum > 0) & apart
-            bar = np.where(rounding, np.fmin(bar, np.fmax(e.bar, high.reach)), bar)
-        e.bar = np.where(np.isfinite(bar), bar, e.bar)
-        first.status = judge(first.analytic, first.slack, e)
-
     # -------------------------------------------------------------------------------- columns
 
     def one(self, b: Block) -> Entries:
@@ -284,7 +264,7 @@ class Checker:
         first = Entries.of(rows, np.tile(names, which.size), analytic, slack, e)
         bad = np.flatnonzero((first.status == WRONG).reshape(which.size, -1).any(axis=1))
         if bad.size:
-            self._rounded(first, e, lambda c, unit: c._columns(which, unit, cotangents))
+            reconsider(self, first, e, lambda c, unit: c._column_samples(which, unit, cotangents))
             second = self._columns(which[bad], self.unit * 0.75, cotangents)
             lanes = (bad[:, None] * len(names) + np.arange(len(names))).reshape(-1)
             old = first.where(lanes)
@@ -314,6 +294,9 @@ class Checker:
         return self._signs(self.p.m) * power_of_two(weight)
 
     def _columns(self, which: Array, unit: Array, cotangents: Array) -> Estimate:
+        return estimate(self._column_samples(which, unit, cotangents))
+
+    def _column_samples(self, which: Array, unit: Array, cotangents: Array) -> Samples:
         parts: list[Samples] = []
         whole = self.p.m <= ROWS
         for i in which:
@@ -323,7 +306,7 @@ class Checker:
             s = self.p.ladder(u, self.steps, lanes, None if whole else cotangents.astype(self.p.x.dtype))
             s.unit = np.full(s.plus.shape[1], unit[i])
             parts.append(s)
-        return estimate(join(parts)) if parts else Estimate.empty(0)
+        return join(parts)
 
     def _sharper(self, which: Array, cotangents: Array, e: Estimate) -> Estimate:
         """Repeat with other steps those columns that came out poor."""
@@ -342,8 +325,8 @@ class Checker:
         return e
 
 
-def _elements_of(b: Block, q: int, coordinate: Array, keep: Array, c: Checker, unit: Array) -> Estimate:
-    return c._elements(b, q, coordinate, keep, unit)
+def _elements_of(b: Block, q: int, coordinate: Array, keep: Array, c: Checker, unit: Array) -> Samples:
+    return c._element_samples(b, q, coordinate, keep, unit)
 
 
 def _pick(e: Estimate, lanes: Array) -> Estimate:

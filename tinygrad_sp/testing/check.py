@@ -350,7 +350,10 @@ def _native(c: Checker, report: Report) -> None:
         eps = max(float(np.finfo(native.dtype).eps), *(float(np.finfo(o.dtype).eps) for o in own.out))
         scale = np.max(np.abs(b[np.isfinite(b)]), initial=0.0)
         representable = np.isfinite(b) & (np.abs(b) < top / 8)
-        lost = representable & ~(np.abs(a - b) <= max(4096 * eps, 0.01) * np.fmax(np.abs(b), scale))
+        x = np.abs(p.x[part].astype(np.float64))
+        natural = np.max(np.abs(p.f[finite]), initial=0.0) / np.where(x > 0, x, 1)
+        slack = np.fmax(max(4096 * eps, 0.01) * np.fmax(np.abs(b), scale), 64 * eps * natural)
+        lost = representable & ~(np.abs(a - b) <= slack)
         if (lost & ~np.isfinite(a)).any() or (lost.any() and _well_conditioned(p, own, eps)):
             i = int(np.flatnonzero(lost)[0])
             text = f"in {native.dtype} the gradient of {leaf.name} is {a[i]:.6g}; computed wider it is {b[i]:.6g}"

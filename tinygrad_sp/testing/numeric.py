@@ -149,7 +149,7 @@ def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
         finer = np.vstack([np.full_like(d[:1], np.nan), row[1:] + gain])
         moved = np.abs(finer - row)
         settled = np.vstack([np.full_like(d[:1], np.inf), np.abs(np.diff(finer, axis=0))])
-        size = np.maximum(moved, settled / 16) + 1.3 * noise
+        size = np.maximum(moved, settled / 4) + 1.3 * noise
         better = size < radius  # False where NaN
         best = np.where(better, finer, best)
         radius = np.where(better, size, radius)

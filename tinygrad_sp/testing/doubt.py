@@ -1,0 +1,85 @@
+"""A second look at what seems wrong: maybe it is the function's rounding, and not the derivative.
+
+A feature of the function itself (a step, a kink) is there in every precision.  Rounding is not: in a lower
+precision it is coarser.  So a lane that is flat, or has one slope near and another farther out, is evaluated
+in the next lower precision; if that moves the feature, the near samples say nothing about the derivative.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compare import SAFETY, UNSURE, WRONG, Entries, judge
+from .numeric import RATIO, SMOOTH, Estimate, Samples, estimate, noise_of
+
+Array = NDArray[Any]
+Again = Callable[[Any, Array], Samples]  # (checker, unit) -> samples of the same lanes
+
+FAR = 2.0**-16  # steps at least this large look past the near samples
+
+
+def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
+    """Judge lanes that seem wrong once more, knowing what rounding does in a lower precision."""
+    wrong = (first.status == WRONG) & (e.kind == SMOOTH)
+    if not wrong.any():
+        return
+    low = copy.copy(c)
+    low.p = c.p.lowered()
+    if (wrong & (e.value == 0)).any():
+        _flat(c, low, wrong & (e.value == 0), e, again)
+        first.status = judge(first.analytic, first.slack, e)
+    wrong = (first.status == WRONG) & (e.kind == SMOOTH)
+    if wrong.any():
+        _two_slopes(c, low, wrong, first, e, again)
+    grainy = (first.status == WRONG) & (e.quantum > 0) & (e.value != 0) & (first.analytic == 0)
+    first.status = np.where(grainy, UNSURE, first.status)  # a fine staircase, or float32 inside? who knows
+
+
+def _flat(c: Any, low: Any, flat: Array, e: Estimate, again: Again) -> None:
+    """Widen the bars of lanes that are flat only because their slope is below their rounding."""
+    eps = float(low.p.eps.max(initial=0.0))
+    bar = np.where(flat, np.inf, e.bar)
+    for factor in (64.0, 40.0, 25.0):  # far out, between one power of four and the next
+        high = estimate(again(c, c.unit * factor))
+        steps = estimate(again(low, (c.unit * factor).astype(low.p.x.dtype))).quantum
+        apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
+        rounding = flat & (high.quantum > 0) & apart
+        bar = np.where(rounding, np.fmin(bar, np.fmax(e.bar, high.reach)), bar)
+    e.bar = np.where(np.isfinite(bar), bar, e.bar)
+
+
+def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, again: Again) -> None:
+    """Believe the far slope where the near one moves with the precision (`x log(1 + exp(x))` at -30)."""
+    near = again(c, c.unit)
+    wide = near.take(np.arange(near.plus.shape[1]))
+    keep = near.steps >= FAR
+    wide.steps, wide.plus, wide.minus, wide.size = (a[keep] for a in (near.steps, near.plus, near.minus, near.size))
+    far = estimate(wide)
+    with np.errstate(all="ignore"):
+        tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
+        fits = wrong & (np.abs(first.analytic - far.value) <= tol) & (far.bar < 0.2 * np.abs(far.value))
+        if not fits.any():
+            return
+        moved = _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value)
+    for name in ("value", "bar"):
+        setattr(e, name, np.where(fits & moved, getattr(far, name), getattr(e, name)))
+    e.bar = np.where(fits & moved, np.fmax(e.bar, tol / SAFETY), e.bar)
+    first.status = judge(first.analytic, first.slack, e)
+
+
+def _moves(high: Samples, low: Samples, slope: Array) -> Array:
+    """Whether the slopes at some step differ between two precisions by more than noise."""
+    noise, *_ = noise_of(low)
+    steps = low.steps[:, None]
+    count = min(len(high.steps), len(low.steps))
+    h = (high.plus - high.minus)[:count] / (2 * high.steps[:count, None] * high.unit)
+    other = ((low.plus - low.minus) / (2 * steps * low.unit))[:count]
+    allowed = 20 * (noise / np.abs(steps * low.unit))[:count] + 1e-3 * np.abs(slope)
+    apart = np.abs((h - other).astype(np.float64)) > allowed.astype(np.float64)
+    close = (high.steps[:count] < 0.1) & (high.steps[:count] > RATIO**-16)
+    return np.asarray(apart[close].any(axis=0))
