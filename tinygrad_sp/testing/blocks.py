@@ -56,7 +56,8 @@ class Derivatives:
     """Analytic derivatives at the best precision, each with what rounding may have done to it."""
 
     def __init__(self, sides: list[Analytic]) -> None:
-        self.best, self.below = sides[0], sides[1] if len(sides) > 1 else None
+        self.best: Any = sides[0] if sides else None
+        self.below = sides[1] if len(sides) > 1 else None
         self.cache: dict[bytes, tuple[Array, Array]] = {}
 
     def pull(self, v: Array) -> tuple[Array, Array]:

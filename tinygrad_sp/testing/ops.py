@@ -194,12 +194,13 @@ def check_op(op: Any, **options: Any) -> Callable[[Callable[..., Any]], Callable
     ...     return x**3
     >>> test_cube()
     """
+    name = operation(op).name
 
     def decorate(reference: Callable[..., Any]) -> Callable[[], None]:
         def test() -> None:
             verify_op(op, reference, **options)
 
-        test.__name__, test.__doc__ = reference.__name__, reference.__doc__ or f"{operation(op).name}, wholly."
+        test.__name__, test.__doc__ = reference.__name__, reference.__doc__ or f"{name}, wholly."
         test.__module__, test.__qualname__ = reference.__module__, reference.__qualname__
         return test
 

@@ -1,0 +1,289 @@
+"""gradcheck on functions of Tensors, pairs and numbers; the report; the culprit; speed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import tinygrad_sp as tg
+from tinygrad_sp.testing import Report, assert_gradients, check_op, gradcheck
+
+X = np.array([[0.5, -1.2, 2.0], [0.1, 1.5, -0.7]])
+
+
+class Cube(tg.Op):
+    @staticmethod
+    def forward(x):
+        return x * x * x
+
+    @staticmethod
+    def backward(grad, _out, x):
+        return grad * 3.03 * x**2
+
+
+class Twice(tg.Op):
+    @staticmethod
+    def forward(x):
+        return x * 1.0
+
+    @staticmethod
+    def backward(grad, _out, _x):
+        return grad * 2
+
+
+class Half(tg.Op):
+    @staticmethod
+    def forward(x):
+        return x * 1.0
+
+    @staticmethod
+    def backward(grad, _out, _x):
+        return grad / 2
+
+
+class Crooked(tg.Op):
+    """Right in first order, wrong in second."""
+
+    @staticmethod
+    def forward(x):
+        return x * x
+
+    @staticmethod
+    def backward(grad, _out, x):
+        return grad * 2 * Plain.apply(x)
+
+
+class Plain(tg.Op):
+    @staticmethod
+    def forward(x):
+        return x * 1.0
+
+    @staticmethod
+    def backward(grad, _out, _x):
+        return grad * 1.01
+
+
+def test_functions_of_tensors_in_first_and_second_order() -> None:
+    def f(x, w):
+        return np.sum(np.exp(-((x @ w) ** 2)))
+
+    report = assert_gradients(f, X, X.T[:, :1], order=2)
+    assert report.orders[2].ok and report.inputs[0].mode == "columns"
+    found = report.inputs[0]
+    assert np.all(np.abs(found.numeric - found.analytic) <= 3 * found.error + 1e-11 * np.abs(found.analytic))
+    assert np.all(found.error < 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.complex128, np.complex64])
+def test_dtypes(dtype: type) -> None:
+    assert gradcheck(lambda x: np.exp(x) * x, X.astype(dtype)).ok
+
+
+def test_containers_several_outputs_and_side_inputs() -> None:
+    def f(p, k, flag):
+        return {"a": p["w"] ** k, "b": [p["w"] * p["b"][0], flag]}
+
+    report = gradcheck(f, {"w": X, "b": (2.0, 3)}, 3, True)
+    assert report.ok and [i.name for i in report.inputs] == ["p['w']", "p['b'][0]"]
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (), (1,), (1, 1, 1)])
+def test_any_shape(shape: tuple[int, ...]) -> None:
+    assert gradcheck(lambda x: np.sin(x) * 2, np.ones(shape)).ok
+    assert gradcheck(lambda x: np.sum(np.sin(x)), np.ones(shape)).ok
+
+
+def test_pairs_in_every_form() -> None:
+    cos = np.cos
+    assert gradcheck((np.sin, lambda g, x: g * cos(x)), X).ok
+    assert gradcheck(np.sin, X, vjp=lambda g, x: g * cos(x)).ok
+    assert gradcheck(np.exp, X, vjp=lambda g, out, _x: g * out).ok
+    assert gradcheck(np.sin, X, vjp=lambda x: (np.sin(x), lambda g: (g * cos(x),))).ok
+    assert gradcheck(lambda x: np.sum(np.sin(x)), X, grad=cos).ok
+    assert gradcheck(lambda x: np.sum(np.sin(x)), X, gradients=cos(X)).ok
+    assert gradcheck(lambda x: np.sum(np.sin(x)), X, gradients=cos(X) * (1 + 1e-6)).verdict == "fail"
+    both = {"vjp": lambda g, x: g * cos(x), "modes": ("vjp", "jvp")}
+    assert gradcheck(np.sin, X, jvp=lambda p, t: t[0] * cos(p[0]), **both).ok
+    assert gradcheck(np.sin, X, jvp=lambda p, t: t[0] * cos(p[0]) * 1.001, **both).verdict == "fail"
+    assert gradcheck(np.sin, X, jvp=lambda p, t: (np.sin(p[0]), t[0] * cos(p[0])), modes=("jvp",)).ok
+
+
+def test_a_function_that_returns_no_tensor_is_a_constant() -> None:
+    assert gradcheck(lambda _x: 3.0, 1.0).ok
+    cut = gradcheck(lambda x: np.exp(x.detach().numpy()), 1.0)
+    assert cut.verdict == "fail"
+
+
+def test_derivative_of_two_in_a_billion_replaced_by_zero() -> None:
+    x = np.array([-20.0, 0.5])
+    report = gradcheck(lambda x: np.logaddexp(x, 0), x, vjp=lambda g, x: g * np.where(x < -15, 0, 1 / (1 + np.exp(-x))))
+    assert report.verdict == "fail" and report.rows[0].where == "x[0]"
+    assert report.rows[0].numeric == pytest.approx(1 / (1 + np.exp(20)), rel=1e-9)
+
+
+def test_kinks_are_reported_with_both_sides() -> None:
+    report = gradcheck(lambda x: np.maximum(x, 0), np.array([0.0, 1.0]), vjp=lambda g, x: g * (x > 0))
+    assert report.ok and (report.kinks[0].left, report.kinks[0].right) == (0, 1)
+    assert "from the left" in str(report)
+
+
+def test_inconclusive_says_why_and_is_an_error_unless_allowed() -> None:
+    def f(x):
+        return np.sin(1e25 * x)
+
+    def vjp(g, x):
+        return 1e25 * g * np.cos(1e25 * x)
+
+    report = gradcheck(f, 1.0, vjp=vjp)
+    assert report.verdict == "inconclusive" and not report.ok and "undefined" in report.reason
+    with pytest.raises(AssertionError, match="INCONCLUSIVE"):
+        assert_gradients(f, 1.0, vjp=vjp)
+    assert_gradients(f, 1.0, vjp=vjp, allow_inconclusive=True)
+
+
+def test_random_functions() -> None:
+    rng = np.random.default_rng()
+    report = gradcheck(lambda x: x * np.random.default_rng().normal(), 2.0, vjp=lambda g, _x: g)
+    assert report.verdict == "inconclusive" and "generator" in report.reason
+    assert gradcheck(lambda x: x * rng.normal(), 2.0, vjp=lambda g, _x: g * rng.normal()).ok
+    holder = {"rng": np.random.default_rng(3)}
+    f = {"vjp": lambda g, _x: g * holder["rng"].normal(), "generators": [holder["rng"]]}
+    assert gradcheck(lambda x: x * holder["rng"].normal(), 2.0, **f).ok
+
+
+def test_the_culprit_is_named_with_its_line() -> None:
+    def model(x):
+        return np.sum(np.exp(-Cube.apply(x)) * 2)
+
+    report = gradcheck(model, X)
+    (culprit,) = report.culprits
+    assert (culprit.op, culprit.argument) == ("Cube", 0) and culprit.rule / culprit.numeric == pytest.approx(1.01)
+    assert culprit.recorded.startswith("test_gradcheck.py:")
+    assert "Cube, argument 0, at [" in str(report) and "recorded at test_gradcheck.py" in str(report)
+
+
+def test_all_culprits_are_named_also_when_their_errors_cancel() -> None:
+    report = gradcheck(lambda x: np.exp(Half.apply(Twice.apply(x))), X)
+    assert report.verdict == "fail" and {c.op for c in report.culprits} == {"Twice", "Half"}
+
+
+def test_second_derivatives() -> None:
+    assert gradcheck(lambda x: np.exp(Crooked.apply(x)), X).ok
+    report = gradcheck(lambda x: np.exp(Crooked.apply(x)), X, order=2)
+    assert report.verdict == "fail" and "Plain" in {c.op for c in report.culprits}
+    with pytest.raises(TypeError, match="function of Tensors"):
+        gradcheck(np.sin, X, vjp=lambda g, x: g * np.cos(x), order=2)
+
+
+def test_domain() -> None:
+    def f(x):
+        return np.sum(x**4)
+
+    def wrong(g, x):
+        return g * 4 * np.where(np.abs(x) > 100, x * x, x**3)
+
+    assert gradcheck(f, X, vjp=wrong).ok
+    report = gradcheck(f, X, vjp=wrong, domain=(-500, 500))
+    assert report.verdict == "fail" and "not given" in str(report)
+    with pytest.raises(ValueError, match="wanted"):
+        gradcheck(f, X, vjp=wrong, domain=(3, 1))
+
+
+def test_report_reads_well_everywhere() -> None:
+    report = gradcheck(lambda x: np.exp(Cube.apply(x)), X)
+    text = str(report)
+    assert text.startswith("FAIL: 6 of 6 derivatives are wrong") and "seed=0" in text
+    assert "<table>" in report._repr_html_() and "FAIL" in report._repr_html_()
+    plain = json.loads(json.dumps(report.to_dict()))
+    assert plain["verdict"] == "fail" and plain["inputs"][0]["shape"] == [2, 3]
+    assert isinstance(report, Report) and not report
+    good = gradcheck(lambda x: np.exp(x), X)
+    assert good.power[0] < 1e-9 and "would have been seen" in str(good) and good
+
+
+def test_asserting_raises_with_the_report() -> None:
+    with pytest.raises(AssertionError, match="derivatives are wrong"):
+        assert_gradients(lambda x: np.exp(Cube.apply(x)), X)
+
+
+def test_wrong_options_say_so() -> None:
+    with pytest.raises(ValueError, match="wanted modes"):
+        gradcheck(np.sin, 1.0, modes=("forward",))
+    with pytest.raises(TypeError, match="wanted vjp"):
+        gradcheck(np.sin, 1.0, vjp=lambda: 0)
+
+
+def test_what_the_function_raises_is_the_users() -> None:
+    def f(x):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        gradcheck(f, 1.0)
+
+
+def test_evaluations_do_not_grow_with_size() -> None:
+    counts = [
+        gradcheck(
+            lambda x: np.sum(np.sin(x)), np.linspace(1, 2, n), vjp=lambda g, x: g * np.cos(x), domain=None
+        ).evaluations
+        for n in (3_000, 30_000)
+    ]
+    assert counts[1] <= counts[0] < 200
+
+
+def test_fast_enough() -> None:
+    def seconds(x: object) -> float:
+        began = time.perf_counter()
+        assert gradcheck(np.sin, x, vjp=lambda g, x: g * np.cos(x)).ok
+        return time.perf_counter() - began
+
+    x = np.random.default_rng(0).normal(size=10_000)
+    assert min(seconds(0.3) for _ in range(5)) < 0.025  # 4 ms on an idle machine
+    assert min(seconds(x) for _ in range(3)) < 1  # 0.06 s on an idle machine
+
+
+def test_one_wrong_of_a_million_is_found_and_located() -> None:
+    x = np.random.default_rng(0).normal(size=1_000_000)
+
+    def vjp(g, x):
+        out = g * np.cos(x)
+        out[765_432] *= 1.001
+        return out
+
+    report = gradcheck(lambda x: np.sum(np.sin(x)), x, vjp=vjp)
+    assert report.verdict == "fail" and "x[765432]" in {r.where for r in report.rows}
+
+
+def test_importing_the_checker_imports_no_test_framework() -> None:
+    code = "import sys; from tinygrad_sp.testing import gradcheck; print({'hypothesis', 'pytest'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+@check_op(Half, domain=(-3, 3), order=1)
+def _half(x):
+    return x * 1
+
+
+def test_check_op_finds_a_wrong_rule_and_a_wrong_value() -> None:
+    with pytest.raises(AssertionError, match="Half"):
+        _half()
+
+    class Right(tg.Op):
+        @staticmethod
+        def forward(x, y):
+            return x * y
+
+        @staticmethod
+        def backward(grad, _out, x, y):
+            return grad * y, grad * x
+
+    check_op(Right)(lambda x, y: x * y)()
+    with pytest.raises(AssertionError, match="differs from the reference"):
+        check_op(Right)(lambda x, y: x * y * 1.1)()
+    with pytest.raises(TypeError, match="check_op wants an Op"):
+        check_op(np.sin)(None)
