@@ -14,7 +14,7 @@ import numpy as np
 from .dispatch import implements
 from .graph import Op, Traced
 from .ops.joining import stack
-from .ops.shape import broadcast_to
+from .ops.shape import broadcast_to, moveaxis
 from .tensor import Tensor, constant, exposed
 
 __all__ = [
@@ -206,7 +206,7 @@ def arange(
     """Return evenly spaced numbers, by their distance."""
     if stop is None:
         start, stop = 0, start
-    return _made(np.arange(start, stop, step, dtype), device, requires_grad)
+    return _made(np.arange(start, stop, step, dtype=dtype), device, requires_grad)
 
 
 def eye(
@@ -281,7 +281,7 @@ def _spaced(op: Callable[..., Any], start: Any, stop: Any, axis: int, **params: 
     """Apply the op to the ends, and put the new axis where it is wanted."""
     result = op(start, stop, **params)
     result = result if isinstance(result, Traced) else constant(result)
-    return result if axis == -1 else np.moveaxis(result, -1, axis)
+    return result if axis == -1 else moveaxis(result, -1, axis)
 
 
 @implements(np.linspace)
@@ -341,7 +341,7 @@ def logspace(
 ) -> Any:
     """Return numbers whose logarithms are evenly spaced: ``base ** linspace(start, stop)``."""
     result = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
-    return result if dtype is None else result.astype(dtype)  # type: ignore[attr-defined]
+    return result if dtype is None else result.astype(dtype)
 
 
 @implements(np.geomspace)

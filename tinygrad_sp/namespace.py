@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import bool as bool
 from numpy import (
     broadcast_shapes,
     complex64,
@@ -32,7 +33,6 @@ from numpy import (
     uint32,
     uint64,
 )
-from numpy import bool as bool
 
 from .dispatch import implements
 from .graph import Traced
@@ -128,8 +128,8 @@ def finfo(type: Any, /) -> FloatInfo:
     2.220446049250313e-16
     """
     info = np.finfo(_dtype(type))
-    numbers = (float(getattr(info, name)) for name in ("eps", "max", "min", "smallest_normal"))
-    return FloatInfo(int(info.bits), *numbers, dtype=np.dtype(info.dtype))
+    eps, largest, smallest = float(info.eps), float(info.max), float(info.min)
+    return FloatInfo(int(info.bits), eps, largest, smallest, float(info.smallest_normal), np.dtype(info.dtype))
 
 
 def iinfo(type: Any, /) -> IntInfo:

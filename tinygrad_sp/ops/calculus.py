@@ -71,7 +71,7 @@ def diff(x: Any, /, n: int = 1, axis: int = -1, prepend: Any = None, append: Any
 
 
 def _edge(part: Any, x: Any, at: int) -> Any:
-    if part is None or part is np._NoValue:  # type: ignore[attr-defined]
+    if part is None or part is np._NoValue:
         return None
     part = array(part)
     shape = list(x.shape)

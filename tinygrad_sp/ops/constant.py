@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 
-def _refuse(op: Any, *_args: Any, **_kwargs: Any) -> Any:
-    """Answer a batching transform."""
-    raise NotImplementedError(f"{getattr(op, 'name', 'this function')} looks at all values: it can't be batched")
+def by_example(*_args: Any, **_params: Any) -> Any:
+    """Tell a batching transform to take one example after the other: its axes are counted from the front."""
+    raise NotImplementedError
 
 
 def constant(function: Any, arrays: int = 1) -> Callable[..., Any]:
@@ -42,8 +42,8 @@ def constant(function: Any, arrays: int = 1) -> Callable[..., Any]:
         result = function(*args, *rest, **params)
         return tuple(result) if isinstance(result, (tuple, list)) else result
 
-    about = {"forward": forward, "batch": _refuse, "__module__": __name__, "__doc__": f"`numpy.{name}`: a constant."}
-    op = type("".join(map(str.capitalize, name.split("_"))), (Op,), about)
+    about = {"forward": forward, "batch": by_example, "__module__": __name__, "__doc__": f"`numpy.{name}`: a constant."}
+    op: Any = type("".join(map(str.capitalize, name.split("_"))), (Op,), about)
 
     @functools.wraps(function)
     def public(*args: Any, **params: Any) -> Any:
@@ -51,7 +51,7 @@ def constant(function: Any, arrays: int = 1) -> Callable[..., Any]:
 
     public.__doc__ = f"Return what ``numpy.{name}`` does, a constant."
     public.__module__ = __name__
-    public.op = op.op  # type: ignore[attr-defined]
+    public.__dict__["op"] = op.op
     return implements(function)(public)
 
 

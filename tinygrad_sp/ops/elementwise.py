@@ -221,6 +221,11 @@ def _taken(g: Any, more: Any, tie: Any) -> Any:
     return np.where(tie, g * 0.5, np.where(more, g, 0.0))
 
 
+def _tie(x: Any, y: Any) -> Any:
+    """Where both are equal, or both NaN."""
+    return (x == y) | ((x != x) & (y != y))
+
+
 def _over_hypot(x: Any, out: Any) -> Any:
     """X / hypot(x, y), 0 at the origin."""
     return x / np.where(out == 0, 1.0, out)
@@ -317,12 +322,12 @@ rad2deg = elementwise(np.rad2deg, lambda g, _o, _x: g * (180 / np.pi), note="d/d
 radians = elementwise(np.radians, lambda g, _o, _x: g * (np.pi / 180), note="d/dx = pi/180.")
 degrees = elementwise(np.degrees, lambda g, _o, _x: g * (180 / np.pi), note="d/dx = 180/pi.")
 
-maximum = elementwise(np.maximum, lambda g, _o, x, y: _taken(g, x > y, x == y),
-                      lambda g, _o, x, y: _taken(g, y > x, x == y),
-                      masks=True, note="1 for the larger argument, 1/2 each where they tie.")
-minimum = elementwise(np.minimum, lambda g, _o, x, y: _taken(g, x < y, x == y),
-                      lambda g, _o, x, y: _taken(g, y < x, x == y),
-                      masks=True, note="1 for the smaller argument, 1/2 each where they tie.")
+maximum = elementwise(np.maximum, lambda g, _o, x, y: _taken(g, (x > y) | (x != x), _tie(x, y)),
+                      lambda g, _o, x, y: _taken(g, (y > x) | (y != y), _tie(x, y)),
+                      masks=True, note="1 for the larger argument (or the NaN), 1/2 each where they tie.")
+minimum = elementwise(np.minimum, lambda g, _o, x, y: _taken(g, (x < y) | (x != x), _tie(x, y)),
+                      lambda g, _o, x, y: _taken(g, (y < x) | (y != y), _tie(x, y)),
+                      masks=True, note="1 for the smaller argument (or the NaN), 1/2 each where they tie.")
 fmax = elementwise(np.fmax, lambda g, _o, x, y: _taken(g, (x > y) | np.isnan(y), x == y),
                    lambda g, _o, x, y: _taken(g, (y > x) | np.isnan(x), x == y),
                    masks=True, note="As maximum; a NaN gives way to a number.")

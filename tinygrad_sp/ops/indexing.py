@@ -154,7 +154,7 @@ def getitem(x: Any, index: Any) -> Any:
 
 def setitem(x: Any, index: Any, v: Any) -> Any:
     """Return x with v written at the index, as ``x[index] = v`` would."""
-    if not isinstance(v, Traced) and np.result_type(v).kind == "c" != x.dtype.kind:
+    if (v.dtype if hasattr(v, "dtype") else np.result_type(v)).kind == "c" != x.dtype.kind:
         raise TypeError(f"setitem: a complex value can't be written into a Tensor of dtype {x.dtype}")
     if isinstance(v, Traced) and v.node is not None and x.dtype.kind not in "fc":
         raise TypeError(f"setitem: a Tensor of dtype {x.dtype} can't hold a value that is being differentiated")
@@ -207,7 +207,7 @@ class PutAlong(Op):
 
 def value(x: Any) -> Any:
     """Return the array behind an argument that is only looked at."""
-    while isinstance(x, Traced) and isinstance(x._value, (np.ndarray, np.generic, Traced)):
+    while isinstance(x, Traced):
         x = x._value
     return x if hasattr(x, "shape") else np.asarray(x)
 

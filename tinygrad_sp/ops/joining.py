@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op, Traced
+from ..graph import Op
 from .axes import along, array, negative_axis
+from .indexing import value
 from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_to, moveaxis, ravel, reshape
 
 __all__ = [
@@ -255,7 +256,7 @@ def insert(x: Any, obj: Any, values: Any, /, axis: int | None = None) -> Any:
 def trim_zeros(x: Any, /, trim: str = "fb", axis: Any = None) -> Any:
     """Leave out zeros at the ends."""
     x = array(x)
-    kept = (x != 0)._value if isinstance(x, Traced) else x != 0  # type: ignore[attr-defined]
+    kept = value(x) != 0
     for a in range(x.ndim) if axis is None else np.atleast_1d(axis):
         used = np.flatnonzero(np.any(kept, axis=tuple(i for i in range(x.ndim) if i != a)))
         start = (used[0] if used.size else x.shape[a]) if "f" in trim.lower() else 0

@@ -14,7 +14,7 @@ import numpy as np
 from ..dispatch import implements
 from ..graph import Op
 from .axes import Axis, array, negative_axes, negative_axis
-from .constant import _refuse
+from .constant import by_example
 from .indexing import PutAlong, take_along_axis, value
 from .shape import Transpose, ravel, reshape
 
@@ -126,7 +126,7 @@ class Argpartition(Op):
 class Searchsorted(Op):
     """Where elements would be inserted: a constant."""
 
-    batch = staticmethod(_refuse)
+    batch = staticmethod(by_example)
 
     @staticmethod
     def forward(x: Any, v: Any, *, side: Any, sorter: Any) -> Any:
@@ -434,7 +434,7 @@ class Distinct(Op):
     """The first of each group of equal rows; the group shares the cotangent equally."""
 
     holomorphic = False
-    batch = staticmethod(_refuse)
+    batch = staticmethod(by_example)
     cases = (((4,), {"first": np.array([1, 3]), "inverse": np.array([1, 0, 1, 1])}),)
 
     @staticmethod
@@ -471,7 +471,7 @@ def _constant_like(x: Any, found: Any) -> Any:
 class Constant(Op):
     """Something found by looking at ``x``."""
 
-    batch = staticmethod(_refuse)
+    batch = staticmethod(by_example)
 
     @staticmethod
     def forward(_x: Any, *, found: Any) -> Any:

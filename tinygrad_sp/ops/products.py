@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op, Traced
+from ..graph import Op
 from .axes import array, negative_axis
 from .shape import Transpose, expand_dims, reshape
 
@@ -210,8 +210,8 @@ def _turn(x: Any, k: int) -> Any:
 
 def einsum_path(*operands: Any, **options: Any) -> Any:
     """Return the order in which `numpy.einsum` would contract, as it does."""
-    shapes = [np.empty(x.shape) if isinstance(x, Traced) else x for x in operands]
-    return np.einsum_path(*shapes, **options)
+    arrays: Any = [np.broadcast_to(0.0, x.shape) if hasattr(x, "shape") else x for x in operands]
+    return np.einsum_path(*arrays, **options)
 
 
 implements(np.einsum_path)(einsum_path)
@@ -253,7 +253,9 @@ class Einsum(Op):
                 inputs.append(other)
                 subscripts.append(terms[k])
         spare = iter(c for c in _LETTERS if c not in "".join((*terms, result)))
-        known = set("".join(subscripts))
+        known = {
+            c: n for s, y in zip(subscripts, inputs, strict=True) for c, n in zip(s, y.shape, strict=True) if n != 1
+        }
         for letter, n in zip(terms[i], x.shape, strict=True):
             if letter in term:
                 copy = next(spare)
@@ -261,7 +263,7 @@ class Einsum(Op):
                 subscripts.append(letter + copy)
                 term += copy
             else:
-                if letter not in known:
+                if letter not in known and (n != 1 or letter not in "".join(subscripts)):
                     inputs.append(np.ones(n))
                     subscripts.append(letter)
                 term += letter
@@ -332,4 +334,7 @@ def _parse(operands: Sequence[Any]) -> tuple[tuple[str, ...], str, list[Any]]:
 
 
 def _sublist(labels: Sequence[Any]) -> str:
-    return "".join("..." if label is Ellipsis else _LETTERS[label] for label in labels)
+    letters = _LETTERS[26:] + _LETTERS[:26]  # NumPy's order, which an implicit result shows
+    if any(label is not Ellipsis and not 0 <= label < 52 for label in labels):
+        raise ValueError(f"einsum: labels {labels}: integers from 0 to 51 and ... are wanted")
+    return "".join("..." if label is Ellipsis else letters[label] for label in labels)

@@ -76,7 +76,8 @@ class Mean(Op):
 
     @staticmethod
     def backward(grad: Any, _out: Any, _x: Any, *, axis: Axes, keepdims: bool) -> Any:
-        return spread(grad / (_count(_x.shape, axis) or 1), axis, keepdims, _x.shape)
+        count = np.float64(_count(_x.shape, axis) or 1)  # no Python number: 70,000 is more than float16 can hold
+        return spread((grad / count).astype(grad.dtype), axis, keepdims, _x.shape)
 
 
 class Var(Op):

@@ -179,7 +179,7 @@ def reshape(x: Any, /, shape: int | Sequence[int], order: str = "C", *, copy: bo
         raise NotImplementedError(f"reshape: order={order!r}; transpose first and use order 'C'")
     x = array(x)
     del copy
-    new = [operator.index(n) for n in shape] if isinstance(shape, Sequence) else _lengths(shape)
+    new = _lengths(shape)
     if new.count(-1) == 1:
         rest = -math.prod(new)
         new[new.index(-1)] = x.size // rest if rest else 0
@@ -189,7 +189,7 @@ def reshape(x: Any, /, shape: int | Sequence[int], order: str = "C", *, copy: bo
 
 
 def _lengths(shape: Any) -> list[int]:
-    return [int(n) for n in shape] if np.ndim(shape) else [operator.index(shape)]
+    return [operator.index(n) for n in shape] if np.iterable(shape) else [operator.index(shape)]
 
 
 @implements(np.transpose, np.permute_dims)
@@ -255,7 +255,7 @@ def matrix_transpose(x: Any, /) -> Any:
 def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Any:
     """Insert axes of length 1 where the result shall have them."""
     x = array(x)
-    count = 1 if isinstance(axis, int) else len(axis)
+    count = np.size(axis)
     new = negative_axes(axis, x.ndim + count)
     old = iter(x.shape)
     return Reshape.apply(x, shape=tuple(1 if a in new else next(old) for a in range(-x.ndim - count, 0)))
@@ -281,7 +281,7 @@ def ravel(x: Any, /, order: str = "C") -> Any:
 @implements(np.broadcast_to)
 def broadcast_to(x: Any, /, shape: int | Sequence[int]) -> Any:
     """Repeat an array to a larger shape, by NumPy's broadcasting rules."""
-    new = (shape,) if isinstance(shape, int) else tuple(shape)
+    new = tuple(_lengths(shape))
     if np.broadcast_shapes(np.shape(x), new) != new:
         raise ValueError(f"broadcast_to: shape {np.shape(x)} does not broadcast to {new}")
     return BroadcastTo.apply(array(x), shape=new)
