@@ -16,8 +16,9 @@ import numpy as np
 from ..blocks import blocked
 from ..graph import Op
 from .axes import array as _array
+from .elementwise import elementwise
 
-__all__ = ["logsigmoid", "mish", "sigmoid", "silu", "softplus", "softsign"]
+__all__ = ["logsigmoid", "mish", "sigmoid", "silu", "softplus", "softsign", "tanh"]
 
 # Beyond this, exp(-x/2) is 0 in every floating-point format; infinity times 0 would be NaN.
 _FAR = 3e4
@@ -139,6 +140,13 @@ class Silu(Op):
     @blocked(complex=True)
     def backward(grad: Any, _out: Any, x: Any) -> Any:
         return grad * (sigmoid(x) + logistic(x, 1))
+
+
+def _tanh_rule(g: Any, _out: Any, x: Any) -> Any:
+    return g * (4 * logistic(2 * x))  # 1 - tanh(x)**2 would cancel
+
+
+tanh = elementwise(np.tanh, blocked(complex=True)(_tanh_rule), note="d/dx = 1 - tanh(x)**2 = 1/cosh(x)**2.")
 
 
 class TanhSoftplus(Op):

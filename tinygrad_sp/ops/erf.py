@@ -242,7 +242,7 @@ def erf(x: Any) -> Any:
     Tensor([0.        , 0.52049988, 1.        ], op=Erf)
     >>> y.sum().backward()
     >>> x.grad
-    Tensor([1.12837917e+00, 8.78782579e-01, 2.61728250e-16])
+    Tensor([1.12837917e+00, 8.78782579e-01, 2.61730124e-16])
     """
     return Erf.apply(x)
 

@@ -174,8 +174,9 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
             f"cross_entropy: probabilities of shape {target.shape} for an input of shape {input.shape}; "
             "they must be equal (or write classes as integers)"
         )
-    # A class of probability 0 counts for nothing, however impossible the model thinks it.
-    return _reduced(-np.sum(np.where(target == 0, 0.0, target * logs), axis=axis), reduction)
+    # A class of probability 0 counts for nothing, even if the model thinks it impossible.
+    logs = np.where((target == 0) & np.isinf(logs), 0.0, logs)
+    return _reduced(-np.sum(target * logs, axis=axis), reduction)
 
 
 def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:

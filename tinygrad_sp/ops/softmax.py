@@ -27,7 +27,8 @@ def _over_max(x: Any, axis: Axes) -> tuple[Any, Any]:
     is_top = x == top
     count = np.maximum(np.sum(is_top, axis=axis, keepdims=True, dtype=x.dtype), 1)  # 0 where a NaN is
     # A row of -inf has only tops; it must not compute inf - inf.
-    others = np.exp(np.where(is_top, -np.inf, x) - np.where(top == -np.inf, 0.0, top))
+    with np.errstate(over="ignore"):
+        others = np.exp(np.where(is_top, -np.inf, x) - np.where(top == -np.inf, 0.0, top))
     # Against `count` equal maxima: log(count + s) = log(count) + log1p(s/count)
     return top, np.log(count) + np.log1p(np.sum(others, axis=axis, keepdims=True) / count)
 
@@ -61,7 +62,7 @@ class Softmax(Op):
     @blocked
     def forward(x: Any, *, axis: Axes, limits: bool) -> Any:
         top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-        with np.errstate(invalid="ignore"):  # inf - inf
+        with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, or beyond -max
             e = np.exp(x - top)
         if limits and not np.isfinite(top).all():
             e = np.where(x == top, 1.0, e)
@@ -82,7 +83,7 @@ class LogSoftmax(Op):
     @blocked
     def forward(x: Any, *, axis: Axes) -> Any:
         top, rest = _over_max(x, axis)
-        with np.errstate(invalid="ignore"):  # inf - inf
+        with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, or beyond -max
             return x - top - rest
 
     @staticmethod
