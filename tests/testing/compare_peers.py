@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """Try every checker that is installed on the corpus, at its default settings, and print a table.
 
     python tests/testing/compare_peers.py [--cases]
@@ -73,7 +74,9 @@ def _jax() -> Callable[[corpus.Case], bool]:
 
         def call(*xs: Any) -> Any:
             return jax.pure_callback(
-                lambda *a: [np.asarray(o, s.dtype) for o, s in zip(subject.call([np.array(v) for v in a]), like)],
+                lambda *a: [
+                    np.asarray(o, s.dtype) for o, s in zip(subject.call([np.array(v) for v in a]), like, strict=True)
+                ],
                 like,
                 *xs,
             )
@@ -84,7 +87,10 @@ def _jax() -> Callable[[corpus.Case], bool]:
 
             def pull(*a: Any) -> Any:
                 grads = subject.pull([np.array(v) for v in a[:n]], [np.array(g) for g in a[n:]])
-                return [np.zeros(s.shape, s.dtype) if g is None else np.asarray(g) for g, s in zip(grads, shapes)]
+                return [
+                    np.zeros(s.shape, s.dtype) if g is None else np.asarray(g)
+                    for g, s in zip(grads, shapes, strict=True)
+                ]
 
             return tuple(jax.pure_callback(pull, shapes, *xs, *gs))
 

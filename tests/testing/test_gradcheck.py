@@ -219,7 +219,7 @@ def test_wrong_options_say_so() -> None:
 
 
 def test_what_the_function_raises_is_the_users() -> None:
-    def f(x):
+    def f(_x):
         raise RuntimeError("mine")
 
     with pytest.raises(RuntimeError, match="mine"):

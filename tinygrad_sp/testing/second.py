@@ -11,6 +11,7 @@ from .. import graph
 from ..sweep import sweep
 from .precise import split
 from .subject import TensorSubject, as_array
+from .tree import flatten
 
 
 def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., Any], list[Any]]:
@@ -22,18 +23,20 @@ def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., 
     cotangents = split(rng.integers(16, 64, lanes) / 32 * rng.choice([-1.0, 1.0], lanes), outputs)
     count = len(arrays)
 
-    def gradient(*tensors: Any) -> tuple[Any, ...]:
-        leaves = [t if t.node is not None else t._lift(t._value, graph.make_leaf(t._value)) for t in tensors[:count]]
+    def outputs_of(*leaves: Any) -> tuple[Any, ...]:
         subject.rewind()
-        from .tree import flatten
-
         out = [value for _, value in flatten(subject.f(*subject.arguments(leaves)))]
-        out = [v for v in out if as_array(v).dtype.kind in "fc"]
-        roots = [
-            (o.node, v)
-            for o, v in zip(out, tensors[count:], strict=True)
-            if isinstance(o, graph.Traced) and o.node is not None
-        ]
+        return tuple(v for v in out if as_array(v).dtype.kind in "fc")
+
+    def gradient(*tensors: Any) -> tuple[Any, ...]:
+        primals, given = tensors[:count], tensors[count:]
+        if any(getattr(t, "level", 0) for t in tensors):  # inside forward mode: let the transforms nest
+            from ..transforms import vjp
+
+            return tuple(vjp(outputs_of, *primals)[1](given))
+        leaves = [t if t.node is not None else t._lift(t._value, graph.make_leaf(t._value)) for t in primals]
+        tracked = [(o, v) for o, v in zip(outputs_of(*leaves), given, strict=True) if isinstance(o, graph.Traced)]
+        roots = [(o.node, v) for o, v in tracked if o.node is not None]
         found = sweep(roots, [t.node for t in leaves], lift=leaves[0]._lift, release=False) if roots else {}
         return tuple(found.get(t.node, np.zeros(t.shape, t.dtype)) for t in leaves)
 
