@@ -29,6 +29,8 @@ from .matrix_rules import (
     hermitian,
     over_gaps,
     refuse,
+    refuse_equal,
+    refuse_vectors,
     share,
     ties,
     top,
@@ -152,11 +154,7 @@ class QR(Op):
         k = min(m, n)
         if not k:
             return q @ r
-        pivots = np.abs(diag_of(r[..., :k, :k]))
-        refuse(
-            np.min(pivots, axis=-1) <= TIE * max(m, n) * eps_of(r) * np.max(pivots, axis=-1),
-            f"qr has no derivative where the first {k} columns are linearly dependent",
-        )
+        _refuse_dependent(r[..., :k, :k], max(m, n))
         gq = q * 0 if grad[0] is None else grad[0]
         gr = r * 0 if grad[1] is None else grad[1]
         if q.shape[-1] > k:  # complete
@@ -167,6 +165,23 @@ class QR(Op):
         inner = hermitian(half(r @ adjoint(gr) - adjoint(gq) @ q)) * 2
         gx = adjoint(np.linalg.solve(r, adjoint(gq + q @ inner)))
         return np.concatenate([gx, q @ grest], axis=-1) if n > k else gx
+
+    @staticmethod
+    def tangent(tangents: Any, out: Any, _x: Any, *, mode: str) -> Any:  # noqa: ARG004
+        (q, r), x = out, tangents[0]
+        k = min(x.shape[-2:])
+        first, square = q[..., :k], r[..., :k, :k]
+        _refuse_dependent(square, max(x.shape[-2:]))
+        z = adjoint(np.linalg.solve(adjoint(square), adjoint(x[..., :k])))
+        s = adjoint(first) @ z
+        turn = half(s) - adjoint(half(s))
+        dq = first @ turn + (z - first @ s)
+        dr = (s - turn) @ square
+        if x.shape[-1] > k:
+            dr = np.concatenate([dr, adjoint(first) @ x[..., k:] - turn @ r[..., :k, k:]], axis=-1)
+        if r.shape[-2] > k:
+            dr = np.concatenate([dr, r[..., k:, :] * 0], axis=-2)
+        return _completed(q, dq), dr
 
 
 class RFactor(Op):
@@ -182,6 +197,16 @@ class RFactor(Op):
     @staticmethod
     def backward(grad: Any, _out: Any, x: Any) -> Any:
         return QR.backward((None, grad), QR.apply(x, mode="reduced"), x, mode="reduced")
+
+
+def _refuse_dependent(r: Any, n: int) -> None:
+    if not r.size:
+        return
+    pivots = np.abs(diag_of(r))
+    refuse(
+        np.min(pivots, axis=-1) <= TIE * n * eps_of(r) * np.max(pivots, axis=-1),
+        f"qr has no derivative where the first {r.shape[-1]} columns are linearly dependent",
+    )
 
 
 def _into_range(q: Any, gq: Any, k: int, what: str) -> tuple[Any, Any]:
@@ -256,12 +281,22 @@ class Eigh(Op):
         left = 0.0 if gw is None else v * share(gw, same)[..., None, :]
         if gv is not None:
             s = adjoint(v) @ gv
+            refuse_vectors(same, gv, top(gv), "eigh")
             gauge(np.imag(diag_of(s)), top(gv), "eigh")
-            gap = w[..., None, :] - w[..., :, None]
-            left = left + v @ over_gaps(
-                s, gap, same, top(gv), "eigh: the result depends on eigenvectors of equal eigenvalues"
-            )
+            left = left + v @ over_gaps(s, _gaps(w), same)
         return hermitian(left @ adjoint(v))
+
+    @staticmethod
+    def tangent(tangents: Any, out: Any, _x: Any, *, uplo: Any) -> Any:  # noqa: ARG004
+        (w, v), same = out, ties(out[0], out[0].shape[-1])
+        refuse_equal(same, "eigh")
+        m = adjoint(v) @ hermitian(tangents[0]) @ v
+        return np.real(diag_of(m)), v @ over_gaps(m, _gaps(w), same)
+
+
+def _gaps(w: Any) -> Any:
+    """w_j - w_i."""
+    return w[..., None, :] - w[..., :, None]
 
 
 class Eigvalsh(Op):
@@ -363,14 +398,19 @@ class Eig(Op):
         right = 0.0 if gw is None else share(gw, same)[..., :, None] * vh
         if gv is not None:
             s = vh @ gv
+            refuse_vectors(same, gv, top(gv), "eig")
             gauge(np.imag(diag_of(s)), top(gv), "eig")
             s = s - (vh @ v) * np.real(diag_of(s))[..., None, :]  # the columns of v have length 1
-            gap = conj(w[..., None, :] - w[..., :, None])
-            right = (
-                right
-                + over_gaps(s, gap, same, top(gv), "eig: the result depends on eigenvectors of equal eigenvalues") @ vh
-            )
+            right = right + over_gaps(s, conj(_gaps(w)), same) @ vh
         return np.linalg.solve(vh, right)
+
+    @staticmethod
+    def tangent(tangents: Any, out: Any, _x: Any) -> Any:
+        (w, v), same = out, ties(out[0], out[0].shape[-1])
+        refuse_equal(same, "eig")
+        m = np.linalg.solve(v, tangents[0] @ v)
+        dv = v @ over_gaps(m, _gaps(w), same)
+        return diag_of(m), dv - v * np.sum(np.real(conj(v) * dv), axis=-2, keepdims=True)
 
 
 class Eigvals(Op):
@@ -461,6 +501,34 @@ class SVD(Op):
         v, gv = _thin(adjoint(vh), gv, k, "V")
         return _svd_rule(u, s, v, gu, gv, diagonal, same, zero)
 
+    @staticmethod
+    def tangent(tangents: Any, out: Any, _x: Any, *, full: bool) -> Any:  # noqa: ARG004
+        (u, s, vh), x = out, tangents[0]
+        m, n, k = u.shape[-2], vh.shape[-1], s.shape[-1]
+        same, zero = ties(s, max(m, n)), s <= TIE * max(m, n) * eps_of(s) * s[..., :1]
+        refuse_equal(same, "svd")
+        refuse(zero & (m != n or u.dtype.kind == "c"), "forward mode through svd: there are singular values 0")
+        first, v = u[..., :k], adjoint(vh)
+        across = adjoint(first) @ x @ v[..., :k]
+        row, column, safe = s[..., None, :], s[..., :, None], np.where(zero, 1.0, s)[..., None, :]
+        gap = (row - column) * (row + column)
+        du = first @ over_gaps(across * row + column * adjoint(across), gap, same)
+        du = du + (x @ v[..., :k] - first @ across) / safe
+        dv = v[..., :k] @ over_gaps(column * across + adjoint(across) * row, gap, same)
+        dv = dv + (adjoint(x) @ first - v[..., :k] @ adjoint(across)) / safe
+        if u.dtype.kind == "c":
+            du = du + first * (np.imag(diag_of(across))[..., None, :] / safe * 1j)
+        ds = np.where(zero, 0.0, np.real(diag_of(across)))
+        return _completed(u, du), ds, adjoint(_completed(v, dv))
+
+
+def _completed(q: Any, first: Any) -> Any:
+    """The tangent of a completed basis from that of its first columns; the others turn as little as they can."""
+    k = first.shape[-1]
+    if q.shape[-1] == k:
+        return first
+    return np.concatenate([first, -(q[..., :k] @ (adjoint(first) @ q[..., k:]))], axis=-1)
+
 
 def _thin(u: Any, gu: Any, k: int, what: str) -> tuple[Any, Any]:
     """Return the vectors that belong to singular values, and their cotangent."""
@@ -484,11 +552,12 @@ def _svd_rule(u: Any, s: Any, v: Any, gu: Any, gv: Any, diagonal: Any, same: Any
     )
     row, column, safe = s[..., None, :], s[..., :, None], np.where(zero, 1.0, s)
     gap = (row - column) * (row + column)
-    why = "svd: the result depends on singular vectors of equal singular values"
-    p, q = over_gaps(p, gap, same, scale, why), over_gaps(q, gap, same, scale, why)
+    refuse_vectors(same, gu, scale, "svd")
+    refuse_vectors(same, gv, scale, "svd")
+    p, q = over_gaps(p, gap, same), over_gaps(q, gap, same)
     core = (p + adjoint(p)) * row + column * (q + adjoint(q))
     if u.dtype.kind == "c":
-        diagonal = diagonal + 1j * phase / safe
+        diagonal = diagonal + phase / safe * 1j
     left = u @ core + u * diagonal[..., None, :] + out_u / safe[..., None, :]
     return left @ adjoint(v) + (u / safe[..., None, :]) @ adjoint(out_v)
 

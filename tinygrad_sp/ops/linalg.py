@@ -378,7 +378,7 @@ class Slogdet(Op):
         refuse(sign == 0, "slogdet has no derivative at a singular matrix, where the logarithm is -inf; det has")
         g: Any = 0.0 if grad[1] is None else grad[1]
         if grad[0] is not None and x.dtype.kind == "c":
-            g = g - 1j * np.imag(np.conjugate(grad[0]) * sign)
+            g = g - np.imag(np.conjugate(grad[0]) * sign) * 1j
         elif grad[1] is None:
             return x * 0
         return g[..., None, None] * adjoint(np.linalg.inv(x))

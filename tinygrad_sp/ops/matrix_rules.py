@@ -79,6 +79,8 @@ def top(x: Any) -> Any:
 def ties(values: Any, n: int) -> Any:
     """Which pairs of values are equal up to rounding, as a matrix; each is equal to itself."""
     gap = np.abs(values[..., None, :] - values[..., :, None])
+    if not values.shape[-1]:
+        return gap == 0
     return gap <= TIE * n * eps_of(values) * np.max(np.abs(values), axis=-1)[..., None, None]
 
 
@@ -87,12 +89,31 @@ def share(grad: Any, same: Any) -> Any:
     return np.sum(np.where(same, grad[..., None, :], 0.0), axis=-1) / np.sum(same, axis=-1)
 
 
-def over_gaps(s: Any, gap: Any, same: Any, scale: Any, what: str) -> Any:
-    """Return s / gap, 0 on the diagonal; where the gap is 0 elsewhere, s must be 0 or there is no derivative."""
-    own = np.eye(same.shape[-1], dtype=bool)
-    refuse(
-        same & ~own & (np.abs(s) > scale * eps_of(s) ** 0.5),
-        f"{what}, where they are not determined and have no derivative. "
-        "Differentiate a function of the values alone, or of the matrix",
-    )
+def several(same: Any) -> Any:
+    """Which values have others equal to them."""
+    return np.sum(same, axis=-1) > 1
+
+
+def refuse_vectors(same: Any, cotangent: Any, scale: Any, name: str) -> None:
+    """Refuse a cotangent of vectors whose value is not the only one: they may be turned into each other.
+
+    Whether what was made of them depends on how they are turned is not to be seen from here.
+    """
+    used = np.any(np.abs(cotangent) > scale * eps_of(cotangent) ** 0.5, axis=-2)
+    refuse(several(same) & used, _EQUAL.format(name))
+
+
+_EQUAL = (
+    "{}: the vectors of equal values are not determined, and have no derivative. Differentiate a function of the "
+    "values alone, or of the matrix"
+)
+
+
+def over_gaps(s: Any, gap: Any, same: Any) -> Any:
+    """Return s / gap, and 0 where values are equal."""
     return np.where(same, 0.0, s / np.where(same, 1.0, gap))
+
+
+def refuse_equal(same: Any, name: str) -> None:
+    """Refuse the tangents of vectors of which some have equal values."""
+    refuse(several(same), "forward mode through " + _EQUAL.format(name))
