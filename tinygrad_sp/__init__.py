@@ -7,23 +7,34 @@
 Tensor([2.06115362e-09, 6.22459331e-01, 7.68524783e-01])
 """
 
+from . import fft as fft
+from . import linalg as linalg
+from .blocks import get_num_threads as get_num_threads
+from .blocks import set_num_threads as set_num_threads
 from .creation import *
 from .graph import Op as Op
 from .modes import enable_grad as enable_grad
 from .modes import no_grad as no_grad
 from .namespace import *
+from .ops.activation import *
 from .ops.calculus import *
 from .ops.casting import *
 from .ops.choosing import *
 from .ops.constant import *
+from .ops.convolution import *
 from .ops.elementwise import *
+from .ops.erf import *
 from .ops.indexing import *
 from .ops.joining import *
+from .ops.losses import *
 from .ops.matrices import *
 from .ops.ordering import *
 from .ops.products import *
+from .ops.rectifier import *
 from .ops.reduction import *
 from .ops.shape import *
+from .ops.softmax import *
 from .ops.statistics import *
+from .ops.ufunc_methods import reduce as _reduce
 from .tensor import Tensor as Tensor
 from .transforms import *

@@ -6,6 +6,7 @@ and NEP 18); the Tensor looks here.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -51,16 +52,21 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
     if kwargs.pop("where", True) is not True:
         raise TypeError(f"np.{name}(..., where=...) of a Tensor: write np.where(condition, np.{name}(t), t)")
     dtype = kwargs.pop("dtype", None) if method == "__call__" else None
-    for option in ("casting", "order", "subok", "signature"):
+    for option in ("casting", "order", "subok"):
         kwargs.pop(option, None)
+    if method in ("reduce", "accumulate"):
+        kwargs.setdefault("axis", 0)  # the functions np.sum ... begin with all axes, these methods with the first
     ours = TABLE.get(ufunc if method == "__call__" else (ufunc, method))
+    if ours is None and method != "__call__" and ufunc in TABLE and ufunc.nout == 1:
+        ours = functools.partial(TABLE[method], TABLE[ufunc])
     if ours is None:
         raise NotImplementedError(
             f"np.{name} of a Tensor: tinygrad_sp has no derivative for it. If a constant will do, write "
             f"np.{name}(t.detach().numpy())"
         )
-    result = ours(*args, **kwargs)
-    return result if dtype is None else result.astype(dtype)
+    if dtype is not None:  # NumPy computes in that dtype
+        args = [x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype)[()] for x in args]
+    return ours(*args, **kwargs)
 
 
 def refuse_out(name: str) -> None:

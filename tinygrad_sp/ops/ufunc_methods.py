@@ -1,0 +1,86 @@
+"""The methods of ufuncs (``np.add.reduce(t)``, ``np.multiply.outer(t, u)`` ...), for every function of two arrays.
+
+Those that have a name of their own (`sum`, `cumsum`, `max` ...) are declared where that is; the others are
+composed here of the function itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import TABLE, implements
+from .axes import array, negative_axes, negative_axis
+from .indexing import Put, normal_index, value
+from .joining import stack, unstack
+from .shape import expand_dims, reshape
+
+Function = Callable[..., Any]
+
+
+@implements("reduce")
+def reduce(
+    f: Function, x: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+) -> Any:
+    """Apply f between all elements along axes."""
+    x = array(x) if dtype is None else array(x).astype(dtype)
+    axes = negative_axes(axis, x.ndim)
+    for a in axes:
+        parts = unstack(x, axis=a)
+        if not parts and initial is None:
+            raise ValueError(f"reduce: nothing along axis {a} of shape {tuple(x.shape)}, and no initial value")
+        x = expand_dims(functools.reduce(f, parts if initial is None else (initial, *parts)), a)
+        initial = None
+    return x if keepdims else reshape(x, [n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True) if a not in axes])
+
+
+@implements("accumulate")
+def accumulate(f: Function, x: Any, axis: int = 0, dtype: Any = None) -> Any:
+    """Apply f between all elements up to each along an axis."""
+    x = array(x) if dtype is None else array(x).astype(dtype)
+    parts = list(itertools.accumulate(unstack(x, axis=axis), f))
+    return stack(parts, axis) if parts else x
+
+
+@implements("reduceat")
+def reduceat(f: Function, x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
+    """Reduce from each index to the next; where the next is not larger, take the element itself."""
+    x = array(x) if dtype is None else array(x).astype(dtype)
+    parts, n = unstack(x, axis=axis), x.shape[negative_axis(axis, x.ndim)]
+    starts = [int(i) for i in value(indices)]
+    pairs = zip(starts, [*starts[1:], n], strict=True)
+    return stack([functools.reduce(f, parts[i:j] if i < j else (parts[i],)) for i, j in pairs], axis)
+
+
+@implements("outer")
+def outer(f: Function, x: Any, y: Any) -> Any:
+    """Apply f to every element of x with every element of y."""
+    x, y = array(x), array(y)
+    return f(reshape(x, (*x.shape, *(1,) * y.ndim)), y)
+
+
+@implements("at")
+def at(f: Function, x: Any, indices: Any, y: Any = None) -> None:
+    """Apply f in place at an index, as often as an element is named."""
+    if not hasattr(x, "node"):
+        raise TypeError("ufunc.at can't write a Tensor into an array: make the array a Tensor first")
+    index = normal_index(value(indices) if hasattr(indices, "node") else indices)
+    places = np.arange(x.size).reshape(x.shape)[index]
+    if f is TABLE[np.add]:
+        wide = np.broadcast_to(array(y), places.shape)
+        x[...] = x + Put.apply(wide.astype(x.dtype), shape=tuple(x.shape), index=index)
+        return
+    values = () if y is None else (reshape(np.broadcast_to(array(y), places.shape), (-1,)),)
+    flat = places.reshape(-1)
+    order = np.argsort(flat, kind="stable")
+    _, first, counts = np.unique(flat[order], return_index=True, return_counts=True)
+    turn = np.empty(flat.size, int)  # an element that is named k times is written in turns 0 ... k - 1
+    turn[order] = np.arange(flat.size) - np.repeat(first, counts)
+    for k in range(int(np.max(counts, initial=0))):
+        now = np.flatnonzero(turn == k)
+        spot = np.unravel_index(flat[now], x.shape)
+        x[spot] = f(x[spot], *(v[now] for v in values))
