@@ -9,6 +9,7 @@ Tensor([2.06115362e-09, 6.22459331e-01, 7.68524783e-01])
 
 from . import fft as fft
 from . import linalg as linalg
+from . import random as random
 from .blocks import get_num_threads as get_num_threads
 from .blocks import set_num_threads as set_num_threads
 from .creation import *
