@@ -132,6 +132,13 @@ def test_second_derivatives(cli):
     assert "all second derivatives" in out and ["w", "3", "12", "0"] in rows
 
 
+def test_second_derivatives_that_are_not_a_diagonal(cli):
+    status, out, _ = cli("prod(x)", "x=1,2,0", "--order", "2")
+    assert status == 0 and "check of the second derivatives: pass" in out
+    assert re.search(r"x\[2\]\s+0\s+2\s+2\s+yes\s+0\s+-\s+-", out)  # d2f/dx2 is not looked at by itself
+    assert re.search(r"x\[0\] +0 +0 +2\nx\[1\] +0 +0 +1\nx\[2\] +2 +1 +0\n", out)
+
+
 def test_matrices(cli):
     status, out, _ = cli("tanh(m @ x)", "m=[[1,2,3],[4,5,6]]", "x=.1,.2,-.3")
     assert status == 0 and "m[1, 2]" in out and "(2 values, shape (2,))" in out
@@ -221,10 +228,37 @@ def test_a_function_without_derivative(refused, monkeypatch):
     assert "no derivative" in refused("silu(x)", "x=1")
 
 
+class Undecided(tg.Op):
+    """An op whose derivative nobody has written down yet."""
+
+    @staticmethod
+    def forward(x):
+        return x
+
+    @staticmethod
+    def backward(grad, _out, _x):
+        raise NotImplementedError("to be written")
+
+
+def test_a_rule_that_is_missing(refused, monkeypatch):
+    monkeypatch.setattr(tg, "silu", Undecided.apply)
+    assert "there is no derivative: " in refused("silu(x)", "x=1")
+
+
 def test_a_defect_of_ours_is_no_traceback(cli, monkeypatch):
     monkeypatch.setattr("tinygrad_sp.cli.study", None)
     status, _, err = cli("x", "x=1")
     assert status == 2 and err.count("\n") == 1 and "please report it" in err
+
+
+@pytest.mark.parametrize("error, status", [(MemoryError, 2), (KeyboardInterrupt, 130), (RecursionError, 2)])
+def test_what_may_happen_to_any_program(cli, monkeypatch, error, status):
+    def study(*_):
+        raise error
+
+    monkeypatch.setattr("tinygrad_sp.cli.study", study)
+    done, out, err = cli("x", "x=1")
+    assert (done, out) == (status, "") and err.count("\n") == 1
 
 
 # ------------------------------------------------------------------------------------------------ JSON
@@ -306,6 +340,7 @@ def test_what_is_shared_is_shown_once(cli):
 
 def test_graph_of_several_results_and_constants(cli):
     assert "x" in cli("split(x, 2)[0]*3 + [1, 2]", "x=1,2,3,4", "--graph")[1].split("recorded graph")[1]
+    assert "constant (2,)" in cli("x*[1, 2]", "x=1,2", "--graph")[1]
     assert "nothing was recorded" in cli("2*3", "--graph")[1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -87,8 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             status, text = answer(sys.argv[1:] if argv is None else argv)
-        print(text)
-        sys.stdout.flush()
+        print(text, flush=True)
         return status
     except InputError as error:
         return _complain(str(error))
@@ -128,8 +128,6 @@ def answer(argv: Sequence[str]) -> tuple[int, str]:
         return 0, parser.format_help().rstrip()
     if options.plot:
         plot_kind(options.plot)
-    if options.expression is None and options.variables:  # cannot be: the first would be the expression
-        raise InputError("the expression comes first")
     expression, values = _given(options.expression, options.variables)
     found = study(expression, values, options.order)
     text = as_json(found, options.graph) if options.json else _text(options, found)
@@ -175,7 +173,7 @@ def _parser() -> _Parser:
         prog="python -m tinygrad_sp",
         description=DESCRIPTION,
         epilog=f"{EPILOG}\n{_functions()}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, width=79),
         add_help=False,
         allow_abbrev=False,
     )

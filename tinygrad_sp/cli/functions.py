@@ -184,7 +184,7 @@ def _numbers(value: Any) -> list[int]:
 _ALLOWED: list[tuple[Work, str]] = [
     (broadcast, """
         add subtract multiply divide power float_power remainder fmod floor_divide negative positive absolute fabs
-        square sqrt cbrt reciprocal exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 sin cos tan arcsin arccos
+        square sqrt cbrt reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos
         arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh asin acos atan atan2 asinh acosh atanh hypot deg2rad
         rad2deg radians degrees sinc maximum minimum fmax fmin copysign heaviside where clip(min,max)
         nan_to_num(nan,posinf,neginf) real imag conj conjugate angle

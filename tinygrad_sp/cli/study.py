@@ -192,7 +192,8 @@ def _hessian(gradient: Callable[..., Any], values: Mapping[str, Array]) -> dict[
 
 def _own(gradient: Callable[..., Any], values: Sequence[Array], k: int, block: Array) -> Report | None:
     """Check the derivatives of one variable's part of the gradient, element by element."""
-    if not is_diagonal(block.reshape(values[k].size, values[k].size)):  # what is checked is a sum over the gradient's elements
+    size = values[k].size
+    if not is_diagonal(block.reshape(size, size)):  # what is checked is a sum over the gradient's elements
         return None
     fixed = [tg.Tensor(value, requires_grad=False) for value in values]
 
