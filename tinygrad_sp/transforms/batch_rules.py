@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Op
-from ..ops import indexing, products, shape
+from ..ops import calculus, convolution, indexing, ordering, products, shape
 
 RULES: dict[Op, Callable[..., Any]] = {}
 
@@ -97,3 +97,56 @@ def _einsum(_size: int, batched: Sequence[bool], *arrays: Any, terms: tuple[str,
     letter = next(spare)
     terms = tuple(letter + term if b else term for term, b in zip(terms, batched, strict=True))
     return products.Einsum.apply(*arrays, terms=terms, result=letter + result)
+
+
+def _spread_all(op: type[Op]) -> None:
+    """Let an op, one array of which says the result's shape, see the batch in all of them."""
+
+    def rule(size: int, batched: Sequence[bool], *arrays: Any, **params: Any) -> Any:
+        return op.apply(*(x if b else spread(size, x) for x, b in zip(arrays, batched, strict=True)), **params)
+
+    RULES[op.op] = rule
+
+
+for _op in (indexing.TakeAlong, indexing.PutAlong, ordering.Shared):
+    _spread_all(_op)
+
+
+# ---------------------------------------------------------------------------------------------- convolution
+
+
+def _merged(x: Any, axis: int) -> Any:
+    """Merge the batch with an axis of the examples, into which it is moved as the slower one."""
+    x = np.moveaxis(x, 0, axis)
+    return np.reshape(x, (*x.shape[:axis], -1, *x.shape[axis + 2 :]))
+
+
+def _parted(x: Any, size: int, axis: int) -> Any:
+    """Undo `_merged`."""
+    return np.moveaxis(np.reshape(x, (*x.shape[:axis], size, -1, *x.shape[axis + 1 :])), axis, 0)
+
+
+def _convolved(op: type[Op]) -> Callable[..., Any]:
+    def rule(size: int, batched: Sequence[bool], x: Any, w: Any, *, grid: Any, groups: int) -> Any:
+        """Examples with one kernel are a larger batch; examples with a kernel each are groups of channels."""
+        if not batched[1]:
+            return _parted(op.apply(_merged(x, 0), w, grid=grid, groups=groups), size, 0)
+        x = x if batched[0] else spread(size, x)
+        return _parted(op.apply(_merged(x, 1), _merged(w, 0), grid=grid, groups=size * groups), size, 1)
+
+    return rule
+
+
+RULES[convolution.Conv.op] = _convolved(convolution.Conv)
+RULES[convolution.ConvTranspose.op] = _convolved(convolution.ConvTranspose)
+
+
+@batches(convolution.ConvWeight)
+def _conv_weight(size: int, batched: Sequence[bool], x: Any, g: Any, *, grid: Any, groups: int) -> Any:
+    x, g = (_merged(a if b else spread(size, a), 1) for a, b in zip((x, g), batched, strict=True))
+    return _parted(convolution.ConvWeight.apply(x, g, grid=grid, groups=size * groups), size, 0)
+
+
+@batches(calculus.Convolve)
+def _convolve(*_args: Any, **_params: Any) -> Any:
+    raise NotImplementedError

@@ -76,8 +76,9 @@ class Batched(Nested, internal=True):
             if op.own:
                 raise NotImplementedError
             if op.linear == "joint":
-                return apply(op, [x if b else spread(size, x) for x, b in zip(values, batched, strict=True)], params)
-            return apply(op, aligned(batched, values), params)
+                values = [x if b else spread(size, x) for x, b in zip(values, batched, strict=True)]
+                return apply(op, aligned([True] * len(values), values), params)
+            return apply(op, aligned(batched, values, every=True), params)
         except NotImplementedError:
             return self.one_by_one(op, size, batched, values, params)
 
@@ -101,8 +102,8 @@ def batch_of(kind: type[Any], value: Any) -> Any:
     return new
 
 
-def aligned(batched: Sequence[bool], values: Sequence[Any]) -> list[Any]:
-    """Give batched arguments as many axes as the widest has, so that what broadcast still does."""
+def aligned(batched: Sequence[bool], values: Sequence[Any], every: bool = False) -> list[Any]:
+    """Give batched arguments as many axes as the widest has, so that what broadcast still does; or all of them."""
     if len(values) == 1:
         return list(values)
     widths = [np.ndim(x) - b for x, b in zip(values, batched, strict=True)]
@@ -111,6 +112,8 @@ def aligned(batched: Sequence[bool], values: Sequence[Any]) -> list[Any]:
     for x, b, width in zip(values, batched, widths, strict=True):
         if b and width < widest:
             x = np.reshape(x, (x.shape[0], *(1,) * (widest - width), *x.shape[1:]))
+        elif every and not b:
+            x = np.reshape(x, (*(1,) * (widest - width + 1), *np.shape(x)))
         found.append(x)
     return found
 

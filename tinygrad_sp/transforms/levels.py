@@ -73,6 +73,17 @@ class Nested(Tensor, internal=True):
     def _taken(self) -> Any:
         return self.under
 
+    def _everything(self) -> Any:
+        under = self.under
+        return under._everything() if isinstance(under, Traced) else under
+
+    def _replace(self, other: Any, what: str) -> None:
+        if other.node is not None and not other.level:
+            raise TypeError(
+                f"{what}: a Tensor that is a variable outside can't hold a value {self.what} by a transform"
+            )
+        remade(self, other)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""

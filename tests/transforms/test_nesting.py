@@ -1,0 +1,133 @@
+"""Nested derivatives see only their own variable: the classics of perturbation confusion, in every mode."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import tinygrad_sp as tg
+
+
+def reverse(f):
+    return tg.grad(f)
+
+
+def forward(f):
+    return lambda x: tg.jvp(f, (x,), (1.0,))[1]
+
+
+def linearized(f):
+    return lambda x: tg.linearize(f, x)[1](1.0)
+
+
+def taped(f):
+    def derivative(x):
+        leaf = tg.Tensor(0.0) + x if isinstance(x, tg.Tensor) else tg.Tensor(x)
+        return tg.gradients(f(leaf), leaf, create_graph=True)
+
+    return derivative
+
+
+def batched(f):
+    return lambda x: tg.vmap(tg.grad(f))(np.stack([x, x]))[0]
+
+
+MODES = [reverse, forward, linearized, batched]
+pairs = pytest.mark.parametrize(("outer", "inner"), list(itertools.product(MODES, MODES)))
+
+
+@pairs
+def test_siskind_and_pearlmutter(outer, inner):
+    """d/dx (x * d/dy (x + y)) is 1, not 2."""
+    assert outer(lambda x: x * inner(lambda y: x + y)(1.0))(1.0) == 1.0
+
+
+@pairs
+def test_the_inner_variable_hides_the_outer(outer, inner):
+    assert outer(lambda x: inner(lambda x: x * x)(3.0) * x)(5.0) == 6.0
+    assert outer(lambda x: inner(lambda x: x * x)(x) * x)(5.0) == 20.0
+
+
+@pairs
+def test_what_the_inner_one_reads_is_differentiated_outside(outer, inner):
+    assert outer(lambda w: inner(lambda x: w * x * x)(3.0))(2.0) == 6.0
+    assert outer(lambda w: inner(lambda x: w * w * x + w * x * x)(w))(2.0) == 2 * 2.0 + 4 * 2.0
+
+
+@pairs
+def test_a_closure_made_by_a_derivative(outer, inner):
+    """Amazing bug (Manzyuk et al.): d/dx of a function-valued function, applied twice."""
+
+    def shifted(x):
+        return lambda f: lambda y: f(x + y)
+
+    def derivative_of_shift(f):
+        return lambda y: outer(lambda x: shifted(x)(f)(y))(0.0)
+
+    twice = derivative_of_shift(derivative_of_shift(np.exp))
+    np.testing.assert_allclose(twice(1.0), np.e, rtol=1e-14)
+    np.testing.assert_allclose(inner(derivative_of_shift(np.exp))(1.0), np.e, rtol=1e-14)
+
+
+def test_three_deep():
+    for a, b, c in itertools.product(MODES, MODES, MODES):
+        value = a(lambda x: x * b(lambda y: x * y * c(lambda z: x * y * z)(2.0))(3.0))(2.0)
+        assert value == 6 * 3 * 2.0**2 / 3 * 3, (a, b, c)  # x * d/dy (x*y * x*y) = 2 x^3 y
+
+
+def test_tensors_of_a_user_inside():
+    w = tg.Tensor(3.0)
+    for mode in MODES:
+        g = mode(lambda x: w * x * x)(2.0)
+        assert float(tg.gradients(g, w)) == 4.0
+    x = tg.Tensor(2.0)
+    y = taped(lambda u: u * taped(lambda v: u * v)(3.0))(x)
+    assert float(y) == 4.0
+
+
+def test_the_modes_of_no_grad_and_backward_inside():
+    x = tg.Tensor(2.0)
+
+    def f(x):
+        with tg.no_grad():
+            g = tg.grad(lambda y: y**3)(x)
+        return g * x
+
+    f(x).backward()
+    assert float(x.grad) == 12.0  # what was computed under no_grad is a constant
+    assert tg.jvp(f, (2.0,), (1.0,))[1] == 36.0  # forward mode is not recording
+
+
+def test_threads_do_not_meet():
+    from concurrent.futures import ThreadPoolExecutor
+
+    def work(k):
+        f = lambda x: tg.jvp(lambda y: tg.grad(lambda z: z * y * k)(x), (x,), (1.0,))[1]  # noqa: E731
+        return [float(tg.vmap(tg.grad(lambda x: f(x) * x))(np.ones(2))[0]) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(8))) == [[float(k)] * 20 for k in range(8)]
+
+
+@pytest.mark.parametrize("mode", [reverse, forward, linearized, batched])
+def test_writing_in_place(mode):
+    def f(x):
+        acc = tg.zeros(3)
+        acc[0] = x
+        acc[1:] = acc[0] * x
+        acc += 1.0
+        acc *= x
+        return acc.sum()
+
+    np.testing.assert_allclose(mode(f)(2.0), 3 + 2 * 2.0 + 2 * 3 * 4.0)
+
+
+def test_a_variable_outside_can_not_hold_what_belongs_inside():
+    w = tg.Tensor([1.0, 2.0])
+
+    def f(x):
+        w[0] = x
+        return x
+
+    with pytest.raises(TypeError, match="variable outside"):
+        tg.jvp(f, (1.0,), (1.0,))

@@ -1,0 +1,121 @@
+"""Solutions of equations, differentiated without differentiating the way to them.
+
+At the solution x = f(x, theta), so dx = (df/dx) dx + (df/dtheta) dtheta.  Pulled back: the cotangent u of f solves
+u = g + (df/dx)'u, another fixed point, and that of theta is (df/dtheta)'u.  The backward is made of `fixed_point`
+itself, so it can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import Traced
+from .custom import custom_vjp
+from .levels import stop_gradient
+from .reverse import vjp
+from .trees import Tree, flatten, unflatten
+
+
+def fixed_point(
+    f: Callable[[Tree, Tree], Tree], x0: Tree, theta: Tree, *, tol: float | None = None, max_iter: int = 10_000
+) -> Tree:
+    """Solve x = f(x, theta) by iteration, and differentiate the solution with respect to theta.
+
+    Parameters
+    ----------
+    f : callable
+        A contraction in its first argument; everything to be differentiated is in its second.
+    x0 : array_like or tree
+        Where to begin.
+    theta : array_like, Tensor or tree
+        Parameters.
+    tol : float, optional
+        Stop when no element changes by more than this, relative to the largest; by default 4 times the dtype's
+        rounding error.
+    max_iter : int
+        How long to try.
+
+    Returns
+    -------
+    tree of arrays
+        The solution, like ``x0``.  Memory does not grow with the number of iterations.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not converge.
+    TypeError
+        If ``f`` uses a Tensor that is being differentiated and is not in ``theta``.
+
+    Examples
+    --------
+    The square root of theta, by Newton's iteration:
+
+    >>> import tinygrad_sp as tg
+    >>> root = lambda theta: tg.fixed_point(lambda x, theta: (x + theta / x) / 2, 1.0, theta)
+    >>> root(4.0), tg.grad(root)(4.0), tg.grad(tg.grad(root))(4.0)
+    (np.float64(2.0), np.float64(0.25), np.float64(-0.03125))
+    """
+    _, structure = flatten(x0)
+
+    def step(x: Sequence[Any], theta: Tree) -> list[Any]:
+        return structure.like(f(unflatten(structure, x), theta), "fixed_point: the result of f")
+
+    @custom_vjp
+    def solve(x0: list[Any], theta: Tree) -> list[Any]:
+        x = [_constant(v) for v in x0]
+        for _ in range(max_iter):
+            new = [_constant(v) for v in step(x, theta)]
+            if _close(new, x, tol):
+                return new
+            x = new
+        change = max(np.max(np.abs(a - b), initial=0.0) for a, b in zip(new, x, strict=True))
+        raise RuntimeError(f"fixed_point: no convergence in {max_iter} iterations; the last changed x by {change:.3g}")
+
+    def forward(x0: list[Any], theta: Tree) -> tuple[list[Any], Any]:
+        x = solve(x0, theta)
+        return x, (x, theta)
+
+    def backward(residuals: Any, g: list[Any]) -> tuple[None, Tree]:
+        x, theta = residuals
+
+        def adjoint(u: list[Any], given: Any) -> list[Any]:
+            g, x, theta = given
+            _, pull = vjp(lambda x: step(x, theta), x)
+            return [a + b for a, b in zip(g, pull(u)[0], strict=True)]
+
+        u = fixed_point(adjoint, stop_gradient(g), (g, x, theta), tol=tol, max_iter=max_iter)
+        varied, form = flatten(theta)
+        floats = [np.result_type(v).kind in "fc" for v in varied]
+
+        def of_theta(floating: list[Any]) -> list[Any]:
+            values = iter(floating)
+            return step(x, unflatten(form, [next(values) if yes else v for v, yes in zip(varied, floats, strict=True)]))
+
+        _, pull = vjp(of_theta, [v for v, yes in zip(varied, floats, strict=True) if yes])
+        found = iter(pull(u)[0])
+        return None, unflatten(form, [next(found) if yes else None for yes in floats])
+
+    solve.defvjp(forward, backward)
+    return unflatten(structure, solve(flatten(x0)[0], theta))
+
+
+def _constant(x: Any) -> Any:
+    if isinstance(x, Traced):
+        if x.node is not None or x.level:
+            raise TypeError(
+                "fixed_point: f uses a Tensor that is being differentiated and is not in theta; put it there"
+            )
+        x = x._taken()
+    return np.asarray(x)[()]
+
+
+def _close(new: Sequence[Any], old: Sequence[Any], tol: float | None) -> bool:
+    for a, b in zip(new, old, strict=True):
+        bound = 4 * np.finfo(a.dtype).eps if tol is None else tol
+        if not np.max(np.abs(a - b), initial=0.0) <= bound * np.max(np.abs(a), initial=0.0):
+            return False
+    return True
