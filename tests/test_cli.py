@@ -173,6 +173,17 @@ def test_kinks_are_named(cli):
     assert status == 0 and re.search(r"x\[0\]\s+0\s+0\s+-1\|1\s+kink", out)
 
 
+def test_many_kinks(cli):
+    out = cli("relu(x)", "x=" + "0," * 12)[1]
+    assert out.count("kink") == 12 and re.search(r"x\[0\]\s+0\s+0\s+0\|1\s+kink", out)
+
+
+def test_differences_are_shown_with_the_digits_they_are_worth(cli):
+    out = cli("softplus(x)", "x=40", "--order", "2")[1]
+    shown = re.search(r"4.24835426e-18\s+(\S+)\s+yes", out)[1]
+    assert len(shown) <= 7
+
+
 def test_not_a_number_is_printed_and_not_hidden(cli):
     status, out, _ = cli("log(x)", "x=-1,0,2,inf,nan", "--order", "2")
     assert status == 0 and "nan" in out and "-inf" in out and "sum = nan" in out
@@ -276,6 +287,9 @@ def test_json(cli):
     assert found["gradient_of"] == "sum" and found["verdict"] == "pass"
     assert found["variables"]["x"]["gradient"] == (0.5 * tg.sigmoid(np.array([-10.0, 0.5]))).tolist()
     assert found["variables"]["w"]["value"] == 0.5 and found["variables"]["w"]["agree"] == "yes"
+    x = found["variables"]["x"]
+    for ours, numeric, error in zip(x["gradient"], x["differences"], x["differences_error"], strict=True):
+        assert abs(ours - numeric) <= 4 * error <= 1e-8 * ours
     assert np.shape(found["second_derivatives"]["x"]["w"]) == (2,)
     assert np.shape(found["second_derivatives"]["x"]["x"]) == (2, 2)
     assert [check["verdict"] for check in found["checks"].values()] == ["pass", "pass"]

@@ -33,6 +33,7 @@ class Derivative:
 
     analytic: Array
     differences: Array  # NaN where an element was not looked at by itself
+    error: Array  # how wrong the differences may be
     agree: NDArray[np.str_]  # "yes", "NO", "kink", "jump", "unsure", or "-" where it was not looked at by itself
     sides: dict[int, str] = field(default_factory=dict)  # at kinks: the derivatives from the left and the right
 
@@ -222,22 +223,23 @@ def _without_poles(matrix: Array) -> Array:
 def _derivative(analytic: Array, report: Report | None, k: int) -> Derivative:
     """Put beside a derivative what the differences say, element by element."""
     if report is None or len(report.inputs) <= k:
-        return Derivative(analytic, np.full(analytic.shape, np.nan), np.full(analytic.shape, "-", dtype="<U6"))
+        nan = np.full(analytic.shape, np.nan)
+        return Derivative(analytic, nan, nan, np.full(analytic.shape, "-", dtype="<U6"))
     entry = report.inputs[k]
     with np.errstate(all="ignore"):
         size = np.fmax(np.abs(analytic), np.abs(entry.numeric))
         close = np.abs(analytic - entry.numeric) <= 4 * entry.error + 1e-10 * size
-    alone = entry.mode != "directions"
-    otherwise = "NO" if entry.wrong else "unsure" if alone else "-"
+    alone = "unsure" if entry.unsure else "kink"  # the report lists only the first few kinks
+    otherwise = "NO" if entry.wrong else "-" if entry.mode == "directions" else alone
     agree = np.asarray(np.where(close, "yes", otherwise), dtype="<U6")
-    found = Derivative(analytic, entry.numeric, agree)
+    found = Derivative(analytic, entry.numeric, entry.error, agree)
     places = {row.where: row for row in (*report.kinks, *report.unsure, *report.rows)}
     for flat, index in enumerate(np.ndindex(analytic.shape) if places else ()):
         row = places.get(element(entry.name, index))
         if row is not None:
             agree[index] = _word(row)
             if row.note in ("kink", "jump") and np.isfinite([row.left, row.right]).all():
-                found.sides[flat] = f"{row.left:.6g}|{row.right:.6g}"
+                found.sides[flat] = f"{row.left + 0.0:.6g}|{row.right + 0.0:.6g}"  # not -0
     return found
 
 

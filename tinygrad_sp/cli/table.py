@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -17,6 +18,18 @@ def number(value: float) -> str:
     ['-20', '2.06115362e-09', 'nan']
     """
     return f"{float(value):.{DIGITS}g}"
+
+
+def worth(value: float, error: float) -> float:
+    """Round a number to the digits that its error leaves.
+
+    >>> worth(4.33680869e-18, 2e-19), worth(0.5, 0.0)
+    (4.3e-18, 0.5)
+    """
+    if not (math.isfinite(value) and math.isfinite(error) and value and error):
+        return value
+    digits = math.ceil(math.log10(abs(value)) - math.log10(error))
+    return float(f"{value:.{min(max(digits, 1), 17)}g}")
 
 
 def aligned(cells: Sequence[str]) -> list[str]:

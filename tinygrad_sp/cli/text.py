@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .study import Array, Derivative, Study, element, is_diagonal
-from .table import number, shown, table
+from .table import number, shown, table, worth
 from .tree import graph_text
 
 Column = tuple[str, Sequence[str | float]]
@@ -67,8 +67,9 @@ def _columns(found: Study, name: str, rows: Sequence[int]) -> list[Column]:
 
 def _derivative(heading: str, d: Derivative, rows: Sequence[int]) -> list[Column]:
     agree = [str(d.agree.ravel()[row]) for row in rows]
+    found = map(worth, _at(d.differences, rows), _at(d.error, rows))
     differences = [d.sides.get(row) or ("-" if word == "-" else x)
-                   for row, word, x in zip(rows, agree, _at(d.differences, rows), strict=True)]  # fmt: skip
+                   for row, word, x in zip(rows, agree, found, strict=True)]  # fmt: skip
     return [(heading, _at(d.analytic, rows)), ("differences", differences), ("agree", agree)]
 
 
@@ -137,6 +138,7 @@ def _variable(found: Study, name: str) -> dict[str, Any]:
         "value": plain(found.values[name]),
         "gradient": plain(first.analytic),
         "differences": plain(np.where(first.agree == "-", None, first.differences)),  # type: ignore[call-overload]
+        "differences_error": plain(np.where(first.agree == "-", None, first.error)),  # type: ignore[call-overload]
         "agree": first.agree.tolist(),
     }
 
