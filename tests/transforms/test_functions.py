@@ -150,7 +150,11 @@ def test_what_a_function_reads_besides_is_differentiated_by_who_asks():
 
 
 def test_no_dependence_gives_exact_zeros():
-    for g in (tg.grad(lambda x: 3.0), tg.grad(lambda x: tg.sign(x).sum()), tg.grad(lambda x: tg.stop_gradient(x).sum())):
+    for g in (
+        tg.grad(lambda x: 3.0),
+        tg.grad(lambda x: tg.sign(x).sum()),
+        tg.grad(lambda x: tg.stop_gradient(x).sum()),
+    ):
         result = g(X.astype(np.float32))
         assert result.dtype == np.float32 and np.array_equal(result, np.zeros(3))
     assert np.array_equal(tg.jacobian(lambda x: np.ones(2))(X), np.zeros((2, 3)))
@@ -212,7 +216,12 @@ def test_what_outlives_its_transform_is_refused():
 
 
 def test_a_transform_s_values_do_not_become_plain_arrays():
-    for f in (lambda x: np.asarray(x), lambda x: tg.Tensor(x), lambda x: x.backward(), lambda x: np.sin(x, out=np.zeros(3))):
+    for f in (
+        lambda x: np.asarray(x),
+        lambda x: tg.Tensor(x),
+        lambda x: x.backward(),
+        lambda x: np.sin(x, out=np.zeros(3)),
+    ):
         with pytest.raises(TypeError):
             tg.jvp(f, (X,), (X,))
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op
+from ..graph import Op, Traced
 from .axes import array, negative_axis
 from .matrices import Diagonal
 from .matrix_rules import (
@@ -334,9 +334,10 @@ def _adjugate(x: Any, det: Any) -> Any:
     The small singular values of x are lifted: y = x + u @ d @ v^H, with constants u, d, v.  Then
     det(x) = det(y) det(k) with the small matrix k = v^H inv(y) x v, and inv(x) follows from the Woodbury formula.
     """
-    value = concrete(x)
-    if not value.size or not np.any(np.linalg.cond(value, 1) > eps_of(x) ** -0.25):
+    every = x._everything() if isinstance(x, Traced) else x
+    if not every.size or not np.any(np.linalg.cond(every, 1) > eps_of(x) ** -0.25):
         return det[..., None, None] * np.linalg.inv(x)
+    value = concrete(x)
     u, s, vh = np.linalg.svd(value)
     largest = np.where(s[..., :1] > 0, s[..., :1], 1.0)
     lift = np.where(s <= eps_of(x) ** 0.25 * largest, largest, 0.0)

@@ -62,7 +62,7 @@ def concrete(x: Any) -> Any:
 
 def refuse(bad: Any, why: str) -> None:
     """Raise if anything is bad."""
-    if np.any(concrete(bad)):
+    if np.any(bad._everything() if isinstance(bad, Traced) else bad):
         raise np.linalg.LinAlgError(why)
 
 

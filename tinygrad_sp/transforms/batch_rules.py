@@ -108,7 +108,13 @@ def _spread_all(op: type[Op]) -> None:
     RULES[op.op] = rule
 
 
-for _op in (indexing.TakeAlong, indexing.PutAlong, ordering.Shared):
+for _op in (
+    indexing.TakeAlong,
+    indexing.PutAlong,
+    ordering.Shared,
+    convolution.ToLargest,
+    convolution.OfLargest,
+):
     _spread_all(_op)
 
 
