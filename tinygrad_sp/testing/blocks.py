@@ -39,6 +39,8 @@ COLUMNS = 24  # coordinates up to which each gets a ladder of its own
 ALONE = 48  # ... of the only input
 ROWS = 32  # outputs up to which each gets a cotangent of its own
 DIRECTIONS = 3
+MANTISSA = 0.8660254037844387
+DOUBT = 1e-6  # relative errors that a rule's rounding near the point may explain
 
 
 @dataclass
@@ -59,6 +61,16 @@ class Derivatives:
         self.best: Any = sides[0] if sides else None
         self.below = sides[1] if len(sides) > 1 else None
         self.cache: dict[bytes, tuple[Array, Array]] = {}
+        self.more: list[Analytic] = []
+
+    def doubt(self) -> None:
+        """Take more samples of the rule's rounding, at points a few units in the last place away."""
+        side = self.below or self.best
+        if self.more or side.p.n > AFFORDABLE:
+            return
+        eps = side.p.x.dtype.type(max(float(np.finfo(a.dtype).eps) for a in side.arrays))
+        self.more = [Analytic(side.p, side.dtype, side.p.x * (1 + k * eps)) for k in (-2, 1, 3)]
+        self.cache.clear()
 
     def pull(self, v: Array) -> tuple[Array, Array]:
         """Gradients for a cotangent vector, and their slack."""
@@ -66,9 +78,16 @@ class Derivatives:
         if key and key in self.cache:
             return self.cache[key]
         found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
+        for side in self.more:
+            off = np.nan_to_num(np.abs(found[0] - side.pull(v).astype(np.float64)), posinf=0.0)
+            ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(side), 1.0)
+            found = (found[0], np.fmax(found[1], np.fmin(8 * ratio * off, DOUBT * np.abs(found[0]))))
         if key:
             self.cache[key] = found
         return found
+
+    def _eps(self, side: Analytic) -> float:
+        return max(float(np.finfo(a.dtype).eps) for a in side.arrays)
 
     def _measured(self, a: Array, low: Array | None) -> tuple[Array, Array]:
         with np.errstate(all="ignore"):
@@ -87,15 +106,19 @@ class Checker:
         self.p, self.d, self.rng = p, derivatives, rng
         self.steps = ladder(p.work is np.longdouble)
         self.finite = np.isfinite(p.f)
+        self.patient = True  # whether to try other steps where the first say too little
         self.unit = self._units()
 
     def _units(self) -> Array:
-        """Give the size of every coordinate: its own, or for zeros that of its neighbours."""
-        unit = power_of_two(self.p.x)
+        """Give the size of every coordinate: its own, or for zeros that of its neighbours.
+
+        With a full mantissa: steps of few bits would add up exactly, and rounding would hide.
+        """
+        unit = power_of_two(self.p.x) * self.p.x.dtype.type(MANTISSA)
         for start, stop in zip(self.p.edges[:-1], self.p.edges[1:], strict=True):
             part = unit[start:stop]
             some = part[self.p.x[start:stop] != 0]
-            part[self.p.x[start:stop] == 0] = np.sort(some)[len(some) // 2] if some.size else 1
+            part[self.p.x[start:stop] == 0] = np.sort(some)[len(some) // 2] if some.size else MANTISSA
         return unit
 
     # -------------------------------------------------------------------------------- structure
@@ -154,6 +177,9 @@ class Checker:
             e = self._sharp(b, q, coordinate, keep)
             first = Entries.of(coordinate, keep, analytic, slack, e)
             if (first.status == WRONG).any():
+                self.d.doubt()
+                analytic, slack = self._diagonal(coordinate, keep)
+                first = Entries.of(coordinate, keep, analytic, slack, e)
                 reconsider(self, first, e, partial(_elements_of, b, q, coordinate, keep))
                 second = self._elements(b, q, coordinate, keep, self.unit * 0.75)
                 again = Entries.of(coordinate, keep, analytic, slack, second)
@@ -231,14 +257,14 @@ class Checker:
     def _other_units(self, e: Estimate, coordinate: Array) -> list[Array]:
         """Steps of size one for small elements, and much smaller ones for zeros and for what is still unsure."""
         poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, UNDEFINED))
-        if not poor.any():
+        if not (self.patient and poor.any()):
             return []
         mine = coordinate[poor]
         bar, scale = e.bar[poor], np.fmax(e.scale[poor], 0)
         found = []
-        if (self.unit[mine] < 0.25).any():
-            found.append(np.fmax(self.unit, 1))
         dtype = self.p.x.dtype.type
+        if (self.unit[mine] < 0.25).any():
+            found.append(np.fmax(self.unit, dtype(MANTISSA)))
         unsure = ~(bar <= 1e-13 * np.fmax(scale, np.abs(e.value[poor])))
         if (unsure & (self.p.x[mine] == 0)).any():
             found.append(self.unit * dtype(2.0**-36))
@@ -258,11 +284,11 @@ class Checker:
         cotangents, names = self.cotangents()
         e = self._columns(which, self.unit, cotangents)
         e = self._sharper(which, cotangents, e)
-        pulled = [self.d.pull(v) for v in cotangents]
-        analytic = np.array([g[which] for g, _ in pulled]).T.reshape(-1)
-        slack = np.array([s[which] for _, s in pulled]).T.reshape(-1)
-        rows = np.repeat(which, len(names))
-        first = Entries.of(rows, np.tile(names, which.size), analytic, slack, e)
+        rows, lanes = np.repeat(which, len(names)), np.tile(names, which.size)
+        first = Entries.of(rows, lanes, *self._pulled(which, cotangents), e)
+        if (first.status == WRONG).any():
+            self.d.doubt()
+            first = Entries.of(rows, lanes, *self._pulled(which, cotangents), e)
         bad = np.flatnonzero((first.status == WRONG).reshape(which.size, -1).any(axis=1))
         if bad.size:
             reconsider(self, first, e, lambda c, unit: c._column_samples(which, unit, cotangents))
@@ -272,6 +298,12 @@ class Checker:
             again = Entries.of(old.coordinate, old.lane, old.analytic, old.slack, second)
             first.status[lanes] = both_wrong(old, again)
         return first
+
+    def _pulled(self, which: Array, cotangents: Array) -> tuple[Array, Array]:
+        """Analytic derivatives of every cotangent by every coordinate, coordinates first."""
+        pulled = [self.d.pull(v) for v in cotangents]
+        analytic, slack = (np.array([pair[k][which] for pair in pulled]).T.reshape(-1) for k in (0, 1))
+        return analytic, slack
 
     def cotangents(self) -> tuple[Array, Array]:
         """One cotangent per output if they are few, else a sum, two random ones and a levelled one."""

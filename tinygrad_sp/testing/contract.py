@@ -105,6 +105,7 @@ def _conduct(p: Precise, rng: np.random.Generator) -> list[Problem]:
     if not _same(first, copies):
         found.append(Problem("state", "asking for a second gradient changed the first: they share a buffer"))
     p.subject.pull([_moved(a) for a in native], split(v, p.out))
+    p.subject.call([_moved(a) for a in native])
     again = p.subject.pull([a.copy() for a in native], split(v, p.out))
     if not _near(copies, again):
         text = "the same question asked twice gets two answers: the derivative keeps state or is random"

@@ -20,6 +20,7 @@ from .numeric import RATIO, SMOOTH, Estimate, Samples, estimate, noise_of
 Array = NDArray[Any]
 Again = Callable[[Any, Array], Samples]  # (checker, unit) -> samples of the same lanes
 
+FACTORS = tuple(64 * RATIO ** (-k / 8) for k in range(8))  # far out, from one power of four to the next
 FAR = 2.0**-16  # steps at least this large look past the near samples
 
 
@@ -44,7 +45,7 @@ def _flat(c: Any, low: Any, flat: Array, e: Estimate, again: Again) -> None:
     """Widen the bars of lanes that are flat only because their slope is below their rounding."""
     eps = float(low.p.eps.max(initial=0.0))
     bar = np.where(flat, np.inf, e.bar)
-    for factor in (64.0, 40.0, 25.0):  # far out, between one power of four and the next
+    for factor in FACTORS:
         high = estimate(again(c, c.unit * factor))
         steps = estimate(again(low, (c.unit * factor).astype(low.p.x.dtype))).quantum
         apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
@@ -62,14 +63,13 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
     far = estimate(wide)
     with np.errstate(all="ignore"):
         tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
-        fits = wrong & (np.abs(first.analytic - far.value) <= tol) & (far.bar < 0.2 * np.abs(far.value))
-        if not fits.any():
-            return
+        fits = wrong & (np.abs(first.analytic - far.value) <= tol)
         moved = _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value)
     for name in ("value", "bar"):
         setattr(e, name, np.where(fits & moved, getattr(far, name), getattr(e, name)))
     e.bar = np.where(fits & moved, np.fmax(e.bar, tol / SAFETY), e.bar)
-    first.status = judge(first.analytic, first.slack, e)
+    status = judge(first.analytic, first.slack, e)
+    first.status = np.where((status == WRONG) & wrong & moved, UNSURE, status)
 
 
 def _moves(high: Samples, low: Samples, slope: Array) -> Array:

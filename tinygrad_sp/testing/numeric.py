@@ -69,12 +69,13 @@ class Estimate:
     scale: Array  # the slope that would be called ordinary here: |f| / |x|
     span: Array  # the steepest slope to points as far away as zero is
     quantum: Array  # the smallest change of a function that is flat at the smallest steps, else 0
+    roughness: Array  # noise over |f|
     reach: Array  # ... divided by the largest step without a change: a slope that could hide there
 
     @classmethod
     def empty(cls, lanes: int) -> Estimate:
         """Nothing known yet."""
-        nan = [np.full(lanes, np.nan) for _ in range(9)]
+        nan = [np.full(lanes, np.nan) for _ in range(10)]
         return cls(nan[0], nan[1], np.full(lanes, UNDEFINED), *nan[2:])
 
 
@@ -129,13 +130,15 @@ def noise_of(s: Samples) -> tuple[Array, Array, Array]:
     leaps = (change[-1] == 0) & np.isfinite(quantum)
     close, wider = s.steps <= 2.0**-20, (s.steps > 2.0**-20) & (s.steps < 2.0**-14)
     grain = change[close].max(axis=0, initial=0) > 0  # leaps as close as float32 numbers are, and many of them
-    grain &= np.fmax.reduce(change[wider], axis=0, initial=0) > 8 * quantum
+    least = np.fmin(np.abs(s.plus), np.abs(s.minus))[wider]  # on both sides, unlike a kink nearby
+    grain &= np.fmax.reduce(least, axis=0, initial=0) > 8 * quantum
     coarse = leaps & (grain | (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]))
     span = np.fmax.reduce(np.where(np.isfinite(change), change, 0), axis=0, initial=0)
     rough = (measured > 0.02 * span) & (measured > 1e4 * s.eps * s.size[-1])
     measured = np.maximum(measured, np.where(coarse, quantum, 0.0))
     rounding = s.eps * s.size + 4 * np.finfo(s.plus.dtype).smallest_subnormal
-    return np.maximum(rounding, measured), np.where(leaps, quantum, 0.0).astype(np.float64), rough
+    measured = np.maximum(measured, rounding)
+    return measured, np.where(leaps, quantum, 0.0).astype(np.float64), rough
 
 
 def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
@@ -224,6 +227,7 @@ def estimate(s: Samples) -> Estimate:
         kinks = _flag_kinks(s, noise)
         ends = np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0)
         leap = _leaps(s)
+        e.roughness = (noise[-1] / np.fmax(s.size[-1], TINY)).astype(np.float64)
         rough &= ~(kinks | ends | leap)  # as rough near x as far away: nothing is claimed
         e.kind, e.bar = np.where(rough, UNDEFINED, e.kind), np.where(rough, np.inf, e.bar)
         look = np.flatnonzero(kinks | ends | leap)
@@ -296,7 +300,7 @@ def merge(a: Estimate, b: Estimate) -> Estimate:
     agree = np.abs(a.value - b.value) <= 4 * (a.bar + b.bar)
     special = (a.kind != SMOOTH) & (a.kind != UNDEFINED)
     use_b = ~special & (~np.isfinite(a.bar) | (agree & (b.bar < a.bar)))
-    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum", "reach")
+    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum", "roughness", "reach")
     mixed = {n: np.where(use_b, getattr(b, n), getattr(a, n)) for n in names}
     sizes = {n: np.fmax(np.where(use_b, getattr(b, n), getattr(a, n)), 0.0) for n in ("scale", "span")}
     return Estimate(**mixed, **sizes)

@@ -22,6 +22,7 @@ Array = NDArray[Any]
 
 MAGNITUDES = (1e-3, 0.03, 0.1, 0.3, 0.7, 1.0, 1.6, 2.5, 4.0, 7.0, 12.0, 17.0, 22.0, 27.0, 33.0, 40.0)
 POINTS = 64
+LARGE = 1e4  # values from which a staircase may look smooth
 
 
 def elsewhere(c: Checker, report: Any, domain: Any) -> None:
@@ -35,7 +36,7 @@ def elsewhere(c: Checker, report: Any, domain: Any) -> None:
     if explicit:
         assert intervals is not None
         for _ in range(6):
-            _point(c, report, _drawn(c, intervals))
+            _point(c, report, _drawn(c, intervals), asked=True)
     elif c.p.n <= AFFORDABLE // 4:
         _point(c, report, c.p.x * c.p.x.dtype.type(0.875))
         if c.p.m == 1 and c.p.n > 1 and _separable(c) and not _stretched(c, report):
@@ -60,7 +61,7 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
         entries = join_entries([other.elementwise(b) for b in blocks])
     except Exception:
         return False
-    _note(c, other, report, entries)
+    _note(c, other, report, entries, intervals is not None)
     return True
 
 
@@ -79,10 +80,13 @@ def _another(c: Checker, arrays: list[Array]) -> Checker | None:
     p = Precise(subject)
     if not np.isfinite(p.f).any():
         return None
-    return Checker(p, Derivatives(analytic_pair(p)), c.rng)
+    other = Checker(p, Derivatives(analytic_pair(p)), c.rng)
+    other.patient = False
+    other.steps = other.steps[1:14]  # a shorter ladder: what is rough there need not be resolved
+    return other
 
 
-def _point(c: Checker, report: Any, x: Array) -> None:
+def _point(c: Checker, report: Any, x: Array, asked: bool = False) -> None:
     """Check along a few directions at another point."""
     from .precise import split
 
@@ -96,17 +100,27 @@ def _point(c: Checker, report: Any, x: Array) -> None:
         parts = parts or [other.columns([Block(0, other.p.n, "columns", per)])]
     except Exception:
         return
-    _note(c, other, report, join_entries(parts))
+    _note(c, other, report, join_entries(parts), asked)
 
 
-def _note(c: Checker, other: Checker, report: Any, entries: Entries) -> None:
-    """Add what is wrong elsewhere to the report; what is undecided there is nobody's question."""
+def _note(c: Checker, other: Checker, report: Any, entries: Entries, asked: bool) -> None:
+    """Add what is wrong elsewhere to the report; what is undecided there is nobody's question.
+
+    Where nobody asked to look, a NaN is let pass (the rule may never have been meant for there), and so is
+    what happens to functions as large as their arithmetic has digits.
+    """
     from .check import row
 
     report.probed += entries.status.size
     c.p.subject.evaluations += other.p.subject.evaluations
     c.p.subject.pulls += other.p.subject.pulls
-    wrong = np.flatnonzero(entries.status == WRONG)
+    bad = entries.status == WRONG
+    if not asked:
+        size = np.abs(other.p.f.astype(np.float64))
+        size = np.where(entries.lane >= 0, size[np.maximum(entries.lane, 0)], np.max(size, initial=0.0))
+        bad &= ~(entries.estimate.roughness > 1e-3)
+        bad &= np.isfinite(entries.analytic) & ~((entries.analytic == 0) & (size > LARGE))
+    wrong = np.flatnonzero(bad)
     if not wrong.size:
         return
     report.wrong += wrong.size
@@ -163,7 +177,7 @@ def _stretched(c: Checker, report: Any) -> bool:
         return False
     if other is None or not other.finite.all():
         return False
-    _note(c, other, report, directions(other, Block(0, other.p.n, "directions"), samples=False))
+    _note(c, other, report, directions(other, Block(0, other.p.n, "directions"), samples=False), False)
     return True
 
 
