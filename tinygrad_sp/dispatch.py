@@ -7,6 +7,7 @@ and NEP 18); the Tensor looks here.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -56,6 +57,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
         kwargs.pop(option, None)
     if method in ("reduce", "accumulate"):
         kwargs.setdefault("axis", 0)  # the functions np.sum ... begin with all axes, these methods with the first
+    if ufunc not in TABLE:
+        _meet_scipy()
     ours = TABLE.get(ufunc if method == "__call__" else (ufunc, method))
     if ours is None and method != "__call__" and ufunc in TABLE and ufunc.nout == 1:
         ours = functools.partial(TABLE[method], TABLE[ufunc])
@@ -67,6 +70,12 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
     if dtype is not None:  # NumPy computes in that dtype
         args = [x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype)[()] for x in args]
     return ours(*args, **kwargs)
+
+
+def _meet_scipy() -> None:
+    """Declare SciPy's special functions when one of them, or another unknown ufunc, is met; never import SciPy."""
+    if "scipy.special" in sys.modules:
+        from .scipy import special as special
 
 
 def refuse_out(name: str) -> None:

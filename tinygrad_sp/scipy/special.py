@@ -1,0 +1,290 @@
+"""SciPy's special functions: a row each, with the rule of each argument.
+
+They are ufuncs, so ``scipy.special.erf(t)`` of a Tensor comes to us by NumPy's protocol; this module is imported when
+the first one does.  `softmax`, `log_softmax`, `logsumexp` and `polygamma` are no ufuncs and make arrays of what they
+are given: they are to be called from here.  Values are SciPy's.  Rules avoid cancellation where there is a form
+without it: the derivative of a Bessel function is half a sum or difference of its neighbours, never a division by x.
+
+A derivative with respect to an order, or to a shape parameter of an incomplete integral, raises
+`NotImplementedError`: there is no closed form.
+
+Derivatives: NIST Digital Library of Mathematical Functions, chapters 5 to 10 and 25.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.special as sc  # type: ignore[import-untyped, unused-ignore]
+
+from ..dispatch import implements
+from ..graph import Op, Rule
+from ..ops.elementwise import elementwise
+from ..ops.softmax import log_softmax, logsumexp, softmax
+
+__all__ = [
+    "beta",
+    "betainc",
+    "betaln",
+    "digamma",
+    "entr",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfinv",
+    "expit",
+    "gamma",
+    "gammainc",
+    "gammaincc",
+    "gammaln",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+    "iv",
+    "ive",
+    "j0",
+    "j1",
+    "jn",
+    "jv",
+    "k0",
+    "k0e",
+    "k1",
+    "k1e",
+    "kl_div",
+    "kn",
+    "kv",
+    "kve",
+    "lambertw",
+    "log_expit",
+    "log_ndtr",
+    "log_softmax",
+    "loggamma",
+    "logit",
+    "logsumexp",
+    "ndtr",
+    "ndtri",
+    "polygamma",
+    "psi",
+    "rel_entr",
+    "softmax",
+    "xlog1py",
+    "xlogy",
+    "y0",
+    "y1",
+    "yn",
+    "yv",
+    "zeta",
+]
+
+_DOC = """{name}({args}), as ``scipy.special.{name}`` computes it, with its derivative.
+
+{note}
+"""
+
+
+def special(ufunc: Any, *rules: Rule, note: str, name: str = "", **about: Any) -> Callable[..., Any]:
+    """Declare one of SciPy's ufuncs of one or two arguments."""
+    name = name or ufunc.__name__
+    doc = _DOC.format(name=name, args=", ".join("xy"[: len(rules)]), note=note)
+    return elementwise(ufunc, *rules, name=name, doc=doc, **about)
+
+
+def _no_rule(name: str, what: str) -> Rule:
+    """Make the rule of an argument with respect to which there is no closed form."""
+
+    def rule(_g: Any, _out: Any, _x: Any, _y: Any) -> Any:
+        raise NotImplementedError(f"{name}: no derivative with respect to its {what}: make it a constant, not a Tensor")
+
+    return rule
+
+
+_TWO_OVER_ROOT_PI, _ROOT_2_OVER_PI = 2 / math.sqrt(math.pi), math.sqrt(2 / math.pi)
+_ROOT_2_PI, _ROOT_HALF = math.sqrt(2 * math.pi), math.sqrt(0.5)
+
+
+def _erfcx_slope(x: Any) -> Any:
+    """2*x*erfcx(x) - 2/sqrt(pi), from x = 10 by its asymptotic series: the difference would cancel."""
+    far = np.real(x) > 10
+    near, square = np.where(far, 0.0, x), 1 / np.where(far, x, 11.0) ** 2
+    total, term = square * 0, square
+    for n in range(14):
+        total = total - (2 * n + 1) * term
+        term = term * square * (-(n + 0.5))
+    return np.where(far, total * (_TWO_OVER_ROOT_PI / 2), 2 * near * sc.erfcx(near) - _TWO_OVER_ROOT_PI)
+
+
+def _half_sum(f: Any, v: Any, x: Any) -> Any:
+    return 0.5 * (f(v - 1, x) + f(v + 1, x))
+
+
+def _half_difference(f: Any, v: Any, x: Any) -> Any:
+    return 0.5 * (f(v - 1, x) - f(v + 1, x))
+
+
+def _scaled(x: Any) -> Any:
+    """The sign of x, for functions scaled by exp(-abs(x)), which are not holomorphic."""
+    if x.dtype.kind == "c":
+        raise NotImplementedError("ive: the scaled function of a complex number is not holomorphic; use iv")
+    return np.sign(x)
+
+
+# fmt: off
+# The normal distribution and its relatives.
+erf = special(sc.erf, lambda g, _o, x: g * (_TWO_OVER_ROOT_PI * np.exp(-x * x)), note="d/dx = 2/sqrt(pi)*exp(-x*x).")
+erfc = special(sc.erfc, lambda g, _o, x: g * (-_TWO_OVER_ROOT_PI * np.exp(-x * x)),
+               note="d/dx = -2/sqrt(pi)*exp(-x*x).")
+erfcx = special(sc.erfcx, lambda g, _o, x: g * _erfcx_slope(x), note="d/dx = 2*x*erfcx(x) - 2/sqrt(pi).")
+erfinv = special(sc.erfinv, lambda g, out, _x: g * (np.exp(out * out) / _TWO_OVER_ROOT_PI),
+                 note="d/dx = sqrt(pi)/2*exp(erfinv(x)**2).", domain=(-0.95, 0.95))
+erfcinv = special(sc.erfcinv, lambda g, out, _x: -g * (np.exp(out * out) / _TWO_OVER_ROOT_PI),
+                  note="d/dx = -sqrt(pi)/2*exp(erfcinv(x)**2).", domain=(0.05, 1.95))
+ndtr = special(sc.ndtr, lambda g, _o, x: g * (np.exp(-0.5 * x * x) / _ROOT_2_PI),
+               note="d/dx = exp(-x*x/2)/sqrt(2*pi).")
+log_ndtr = special(sc.log_ndtr, lambda g, _o, x: g * (_ROOT_2_OVER_PI / sc.erfcx(-_ROOT_HALF * x)),
+                   note="d/dx = sqrt(2/pi)/erfcx(-x/sqrt(2)).")
+ndtri = special(sc.ndtri, lambda g, out, _x: g * (np.exp(0.5 * out * out) * _ROOT_2_PI),
+                note="d/dx = sqrt(2*pi)*exp(ndtri(x)**2/2).", domain=(0.03, 0.97))
+
+# The logistic function.
+expit = special(sc.expit, lambda g, _o, x: g * (sc.expit(x) * sc.expit(-x)), note="d/dx = expit(x)*expit(-x).")
+logit = special(sc.logit, lambda g, _o, x: g / (x * (1 - x)), note="d/dx = 1/(x*(1 - x)).", domain=(0.03, 0.97))
+log_expit = special(sc.log_expit, lambda g, _o, x: g * sc.expit(-x), note="d/dx = expit(-x).")
+
+# The gamma function.
+gamma = special(sc.gamma, lambda g, out, x: g * (out * sc.psi(x)), note="d/dx = gamma(x)*psi(x).")
+gammaln = special(sc.gammaln, lambda g, _o, x: g * sc.psi(x), note="d/dx = psi(x).")
+loggamma = special(sc.loggamma, lambda g, _o, x: g * sc.psi(x), note="d/dx = psi(x).")
+psi = special(sc.psi, lambda g, _o, x: g * sc.zeta(2.0, x), note="d/dx = zeta(2, x), for real x.")
+zeta = special(sc._ufuncs._zeta, _no_rule("zeta", "first argument"), lambda g, _o, s, q: g * (-s * sc.zeta(s + 1, q)),
+               name="zeta", note="zeta(s, q), Hurwitz's: d/dq = -s*zeta(s + 1, q).")
+beta = special(sc.beta, lambda g, out, a, b: g * (out * (sc.psi(a) - sc.psi(a + b))),
+               lambda g, out, a, b: g * (out * (sc.psi(b) - sc.psi(a + b))),
+               note="d/dx = beta(x, y)*(psi(x) - psi(x + y)).", domain=(0.1, 9))
+betaln = special(sc.betaln, lambda g, _o, a, b: g * (sc.psi(a) - sc.psi(a + b)),
+                 lambda g, _o, a, b: g * (sc.psi(b) - sc.psi(a + b)),
+                 note="d/dx = psi(x) - psi(x + y).", domain=(0.1, 9))
+gammainc = special(sc.gammainc, _no_rule("gammainc", "first argument"),
+                   lambda g, _o, a, x: g * np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a)),
+                   note="gammainc(a, x): d/dx = x**(a - 1)*exp(-x)/gamma(a).")
+gammaincc = special(sc.gammaincc, _no_rule("gammaincc", "first argument"),
+                    lambda g, _o, a, x: -g * np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a)),
+                    note="gammaincc(a, x): d/dx = -x**(a - 1)*exp(-x)/gamma(a).")
+
+# Bessel functions.
+j0 = special(sc.j0, lambda g, _o, x: -g * sc.j1(x), note="d/dx = -j1(x).")
+j1 = special(sc.j1, lambda g, _o, x: g * _half_difference(sc.jv, 1, x), note="d/dx = (j0(x) - jv(2, x))/2.")
+jv = special(sc.jv, _no_rule("jv", "order"), lambda g, _o, v, x: g * _half_difference(sc.jv, v, x),
+             note="jv(v, x): d/dx = (jv(v - 1, x) - jv(v + 1, x))/2.")
+y0 = special(sc.y0, lambda g, _o, x: -g * sc.y1(x), note="d/dx = -y1(x).")
+y1 = special(sc.y1, lambda g, _o, x: g * _half_difference(sc.yv, 1, x), note="d/dx = (y0(x) - yv(2, x))/2.")
+yn = special(sc.yn, _no_rule("yn", "order"), lambda g, _o, n, x: g * _half_difference(sc.yn, n, x),
+             note="yn(n, x): d/dx = (yn(n - 1, x) - yn(n + 1, x))/2.")
+yv = special(sc.yv, _no_rule("yv", "order"), lambda g, _o, v, x: g * _half_difference(sc.yv, v, x),
+             note="yv(v, x): d/dx = (yv(v - 1, x) - yv(v + 1, x))/2.")
+i0 = special(sc.i0, lambda g, _o, x: g * sc.i1(x), note="d/dx = i1(x).")
+i1 = special(sc.i1, lambda g, _o, x: g * _half_sum(sc.iv, 1, x), note="d/dx = (i0(x) + iv(2, x))/2.")
+iv = special(sc.iv, _no_rule("iv", "order"), lambda g, _o, v, x: g * _half_sum(sc.iv, v, x),
+             note="iv(v, x): d/dx = (iv(v - 1, x) + iv(v + 1, x))/2.")
+i0e = special(sc.i0e, lambda g, out, x: g * (sc.i1e(x) - _scaled(x) * out), note="d/dx = i1e(x) - sign(x)*i0e(x).")
+i1e = special(sc.i1e, lambda g, out, x: g * (_half_sum(sc.ive, 1, x) - _scaled(x) * out),
+              note="d/dx = (i0e(x) + ive(2, x))/2 - sign(x)*i1e(x).")
+ive = special(sc.ive, _no_rule("ive", "order"),
+              lambda g, out, v, x: g * (_half_sum(sc.ive, v, x) - _scaled(x) * out),
+              note="ive(v, x): d/dx = (ive(v - 1, x) + ive(v + 1, x))/2 - sign(x)*ive(v, x), for real x.")
+k0 = special(sc.k0, lambda g, _o, x: -g * sc.k1(x), note="d/dx = -k1(x).")
+k1 = special(sc.k1, lambda g, _o, x: -g * _half_sum(sc.kv, 1, x), note="d/dx = -(k0(x) + kv(2, x))/2.")
+kn = special(sc.kn, _no_rule("kn", "order"), lambda g, _o, n, x: -g * _half_sum(sc.kv, n, x),
+             note="kn(n, x): d/dx = -(kv(n - 1, x) + kv(n + 1, x))/2.")
+kv = special(sc.kv, _no_rule("kv", "order"), lambda g, _o, v, x: -g * _half_sum(sc.kv, v, x),
+             note="kv(v, x): d/dx = -(kv(v - 1, x) + kv(v + 1, x))/2.")
+k0e = special(sc.k0e, lambda g, out, x: g * (out - sc.k1e(x)), note="d/dx = k0e(x) - k1e(x).")
+k1e = special(sc.k1e, lambda g, out, x: g * (out - _half_sum(sc.kve, 1, x)),
+              note="d/dx = k1e(x) - (k0e(x) + kve(2, x))/2.")
+kve = special(sc.kve, _no_rule("kve", "order"), lambda g, out, v, x: g * (out - _half_sum(sc.kve, v, x)),
+              note="kve(v, x): d/dx = kve(v, x) - (kve(v - 1, x) + kve(v + 1, x))/2.")
+
+# Entropies.
+xlogy = special(sc.xlogy, lambda g, _o, _x, y: g * np.log(y),
+                lambda g, _o, x, y: g * (x / np.where((x == 0) & (y == 0), 1.0, y)),
+                note="d/dx = log(y), d/dy = x/y, 0 where x = y = 0.")
+xlog1py = special(sc.xlog1py, lambda g, _o, _x, y: g * np.log1p(y),
+                  lambda g, _o, x, y: g * (x / np.where((x == 0) & (y == -1), 1.0, 1 + y)),
+                  note="d/dx = log1p(y), d/dy = x/(1 + y), 0 where x = 0 and y = -1.")
+entr = special(sc.entr, lambda g, _o, x: g * (-np.log(x) - 1), note="d/dx = -log(x) - 1.", domain=(0.05, 9))
+rel_entr = special(sc.rel_entr, lambda g, _o, x, y: g * (np.log(x / y) + 1), lambda g, _o, x, y: -g * (x / y),
+                   note="d/dx = log(x/y) + 1, d/dy = -x/y.", domain=(0.05, 9))
+kl_div = special(sc.kl_div, lambda g, _o, x, y: g * np.log(x / y), lambda g, _o, x, y: g * ((y - x) / y),
+                 note="d/dx = log(x/y), d/dy = 1 - x/y.", domain=(0.05, 9))
+# fmt: on
+
+digamma, jn = psi, jv
+
+
+class BetaInc(Op):
+    """The regularised incomplete beta function of a, b and x."""
+
+    linear, domain = "pointwise", (0.05, 0.95)
+    cases = (((3,), (3,), (3,)),)
+    forward = staticmethod(sc.betainc)
+    backward = (
+        lambda _g, _o, _a, _b, _x: _no_rule("betainc", "first argument")(None, None, None, None),
+        lambda _g, _o, _a, _b, _x: _no_rule("betainc", "second argument")(None, None, None, None),
+        lambda g, _o, a, b, x: g * np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b)),
+    )
+
+
+class LambertW(Op):
+    """The k-th branch of Lambert's W function: w * exp(w) = x; complex."""
+
+    linear = "pointwise"
+
+    @staticmethod
+    def forward(x: Any, k: Any, tol: Any) -> Any:
+        return sc.lambertw(x, k, tol)
+
+    backward = (
+        lambda g, out, _x, _k, _tol: g * (np.exp(-out) / (1 + out)),
+        lambda _g, _o, _x, _k, _tol: None,
+        lambda _g, _o, _x, _k, _tol: None,
+    )
+
+
+@implements(sc.betainc)
+def betainc(a: Any, b: Any, x: Any, /) -> Any:
+    """Return the regularised incomplete beta function; d/dx = x**(a - 1)*(1 - x)**(b - 1)/beta(a, b)."""
+    return BetaInc.apply(a, b, x)
+
+
+def lambertw(x: Any, k: Any = 0, tol: float = 1e-8) -> Any:
+    """Return the k-th branch of Lambert's W function, complex; d/dx = exp(-w)/(1 + w)."""
+    return LambertW.apply(x, k, tol)
+
+
+implements(sc._ufuncs._lambertw)(lambertw)  # the ufunc that scipy.special.lambertw calls
+
+
+def polygamma(n: Any, x: Any) -> Any:
+    """Return the n-th derivative of psi; it has the next as its own.
+
+    Parameters
+    ----------
+    n : int
+        From 0.
+    x : Tensor or array_like
+        Real.
+
+    Examples
+    --------
+    >>> import tinygrad_sp as tg
+    >>> from tinygrad_sp.scipy.special import polygamma
+    >>> round(polygamma(1, tg.Tensor(1.0)).item(), 9)
+    1.644934067
+    """
+    if np.ndim(n) or int(n) != n or n < 0:
+        raise ValueError(f"polygamma: n={n!r}; a whole number from 0 is wanted")
+    return psi(x) if n == 0 else (-1.0) ** (n + 1) * math.factorial(int(n)) * zeta(float(n + 1), x)
