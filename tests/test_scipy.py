@@ -143,6 +143,25 @@ def test_far_out():
     tg.sum(sc.log_ndtr(t)).backward()
     want = [float(mpmath.npdf(v) / mpmath.ncdf(v)) for v in t.numpy()]
     np.testing.assert_allclose(t.grad.numpy(), want, rtol=1e-13)
+    for name, v, plain in (
+        ("i0e", 0, "i"),
+        ("i1e", 1, "i"),
+        ("ive", 1.7, "i"),
+        ("k0e", 0, "k"),
+        ("k1e", 1, "k"),
+        ("kve", 2.3, "k"),
+    ):
+        x = np.array([0.3, 5.0, 24.0, 40.0, 700.0, 1e9])
+        t = tg.Tensor(x)
+        y = getattr(sc, name)(*([v] if name.endswith("ve") else []), t)
+        tg.sum(y).backward()
+        bessel, sign = (mpmath.besseli, 1) if plain == "i" else (mpmath.besselk, -1)
+        want = [
+            mpmath.exp(-sign * z) * sign * ((bessel(v - 1, z) + bessel(v + 1, z)) / 2 - bessel(v, z))
+            for z in map(mpmath.mpf, x[:-1])
+        ]
+        np.testing.assert_allclose(t.grad.numpy()[:-1], [float(w) for w in want], rtol=1e-12)
+        np.testing.assert_allclose(t.grad.numpy()[-1], -0.5e-9 * y.numpy()[-1], rtol=1e-8)
     t = tg.Tensor([0.0, 1e-9])
     tg.sum(sc.j1(t) + sc.i1(t)).backward()
     np.testing.assert_allclose(t.grad.numpy(), [1.0, 1.0], rtol=1e-15)

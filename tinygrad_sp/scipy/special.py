@@ -126,11 +126,34 @@ def _half_difference(f: Any, v: Any, x: Any) -> Any:
     return 0.5 * (f(v - 1, x) - f(v + 1, x))
 
 
-def _scaled(x: Any) -> Any:
-    """The sign of x, for functions scaled by exp(-abs(x)), which are not holomorphic."""
+def _scaled_slope(near: Callable[[Any], Any], v: Any, x: Any, sign: float) -> Any:
+    """The slope of ive (sign -1) or kve (sign 1) at x > 0, where x is large by its asymptotic series.
+
+    The functions are sqrt(c/x) * sum(a[k] * sign**k / x**k); near x they change by 1/(2*x) of themselves, and the
+    difference of neighbours would lose as many digits.
+    """
+    far = x > 25 + 2 * v * v
+    there = np.where(far, x, 25.0 + 2 * v * v)
+    term = (math.sqrt(0.5 / math.pi) if sign < 0 else math.sqrt(0.5 * math.pi)) / np.sqrt(there) / there
+    total = -0.5 * term
+    for k in range(1, 21):
+        term = term * ((4 * v * v - (2 * k - 1) ** 2) * (sign / (8 * k)) / there)
+        total = total - (k + 0.5) * term
+    return np.where(far, total, near(np.where(far, 1.0, x)))
+
+
+def _ive_slope(v: Any, x: Any, out: Any) -> Any:
+    """The slope of ive, which is even or odd in x, or made for x > 0 only."""
     if x.dtype.kind == "c":
         raise NotImplementedError("ive: the scaled function of a complex number is not holomorphic; use iv")
-    return np.sign(x)
+    slope = _scaled_slope(lambda x: _half_sum(sc.ive, v, x) - sc.ive(v, x), v, np.abs(x), -1)
+    return np.where(x == 0, _half_sum(sc.ive, v, x), np.sign(x) * np.sign(out) * slope)
+
+
+def _kve_slope(v: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return sc.kve(v, x) - _half_sum(sc.kve, v, x)
+    return _scaled_slope(lambda x: sc.kve(v, x) - _half_sum(sc.kve, v, x), v, x, 1)
 
 
 # fmt: off
@@ -190,11 +213,11 @@ i0 = special(sc.i0, lambda g, _o, x: g * sc.i1(x), note="d/dx = i1(x).")
 i1 = special(sc.i1, lambda g, _o, x: g * _half_sum(sc.iv, 1, x), note="d/dx = (i0(x) + iv(2, x))/2.")
 iv = special(sc.iv, _no_rule("iv", "order"), lambda g, _o, v, x: g * _half_sum(sc.iv, v, x),
              note="iv(v, x): d/dx = (iv(v - 1, x) + iv(v + 1, x))/2.")
-i0e = special(sc.i0e, lambda g, out, x: g * (sc.i1e(x) - _scaled(x) * out), note="d/dx = i1e(x) - sign(x)*i0e(x).")
-i1e = special(sc.i1e, lambda g, out, x: g * (_half_sum(sc.ive, 1, x) - _scaled(x) * out),
+i0e = special(sc.i0e, lambda g, out, x: g * _ive_slope(0, x, out), note="d/dx = i1e(x) - sign(x)*i0e(x).")
+i1e = special(sc.i1e, lambda g, out, x: g * _ive_slope(1, x, out),
               note="d/dx = (i0e(x) + ive(2, x))/2 - sign(x)*i1e(x).")
 ive = special(sc.ive, _no_rule("ive", "order"),
-              lambda g, out, v, x: g * (_half_sum(sc.ive, v, x) - _scaled(x) * out),
+              lambda g, out, v, x: g * _ive_slope(v, x, out),
               note="ive(v, x): d/dx = (ive(v - 1, x) + ive(v + 1, x))/2 - sign(x)*ive(v, x), for real x.")
 k0 = special(sc.k0, lambda g, _o, x: -g * sc.k1(x), note="d/dx = -k1(x).")
 k1 = special(sc.k1, lambda g, _o, x: -g * _half_sum(sc.kv, 1, x), note="d/dx = -(k0(x) + kv(2, x))/2.")
@@ -202,10 +225,10 @@ kn = special(sc.kn, _no_rule("kn", "order"), lambda g, _o, n, x: -g * _half_sum(
              note="kn(n, x): d/dx = -(kv(n - 1, x) + kv(n + 1, x))/2.")
 kv = special(sc.kv, _no_rule("kv", "order"), lambda g, _o, v, x: -g * _half_sum(sc.kv, v, x),
              note="kv(v, x): d/dx = -(kv(v - 1, x) + kv(v + 1, x))/2.")
-k0e = special(sc.k0e, lambda g, out, x: g * (out - sc.k1e(x)), note="d/dx = k0e(x) - k1e(x).")
-k1e = special(sc.k1e, lambda g, out, x: g * (out - _half_sum(sc.kve, 1, x)),
+k0e = special(sc.k0e, lambda g, _o, x: g * _kve_slope(0, x), note="d/dx = k0e(x) - k1e(x).")
+k1e = special(sc.k1e, lambda g, _o, x: g * _kve_slope(1, x),
               note="d/dx = k1e(x) - (k0e(x) + kve(2, x))/2.")
-kve = special(sc.kve, _no_rule("kve", "order"), lambda g, out, v, x: g * (out - _half_sum(sc.kve, v, x)),
+kve = special(sc.kve, _no_rule("kve", "order"), lambda g, _o, v, x: g * _kve_slope(v, x),
               note="kve(v, x): d/dx = kve(v, x) - (kve(v - 1, x) + kve(v + 1, x))/2.")
 
 # Entropies.
