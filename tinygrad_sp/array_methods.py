@@ -5,16 +5,36 @@ No function is written here; the class only says under which names a Tensor has 
 
 from __future__ import annotations
 
+import dis
 import importlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from . import dispatch
-from .graph import LEAF, Traced
+from .graph import LEAF, MODE, Traced
 from .ops import casting, choosing, elementwise, indexing, matrices, ordering, products, reduction
 from .ops import shape as shaping
+
+_SILENTLY_PLAIN = (
+    "a Tensor that is being differentiated would silently become a plain array: write t.detach() for a "
+    "constant, t.numpy() for its value; to put Tensors together write tg.stack([...]) or t[i] = ..."
+)
+_STORE = dis.opmap["STORE_SUBSCR"]
+
+
+def _stored(frame: Any) -> bool:
+    """Whether a frame is at ``a[i] = t``: NumPy then asks for ``float(t)``, and the graph would be lost unseen."""
+    return bool(frame.f_code.co_code[frame.f_lasti] == _STORE)
+
+
+def _comparable(other: object) -> bool:
+    """Whether == is a question about numbers: of anything else Python says what it says of any two objects."""
+    if isinstance(other, (Traced, int, float, complex, np.ndarray, np.generic, list, tuple, range)):
+        return True
+    return hasattr(other, "__array__") or hasattr(other, "__array_function__")
 
 
 class ArrayMethods(Traced):
@@ -22,6 +42,35 @@ class ArrayMethods(Traced):
 
     __slots__ = ()
     __array_priority__ = 1000.0
+
+    def item(self, *index: int) -> Any:
+        """Return the one element as a Python number; with an index, that element."""
+        if not index and self.size != 1:
+            raise ValueError(f"item: a Tensor of shape {self.shape} has {self.size} elements; index it first")
+        self._leave("item() or float()")
+        return np.asarray(self._value).item(*index)
+
+    def tolist(self) -> Any:
+        """Return the value as nested lists of Python numbers."""
+        self._leave("tolist()")
+        return np.asarray(self._value).tolist()
+
+    def _leave(self, how: str) -> None:
+        """Refuse to hand the value out where that would make a derivative silently wrong."""
+        mode = MODE.get()
+        if mode is not None and mode.strict is not None and (self.node is not None or self.level):
+            raise TypeError(
+                f"{how} in the backward of {mode.strict}, which is itself being differentiated: the second derivative "
+                "would be wrong. Write the backward with NumPy's functions on what it is given; what is constant on "
+                "purpose, as tg.stop_gradient(t)"
+            )
+
+    def numpy(self) -> Any:
+        """Return the value as an array that can't be written to, without a copy."""
+        self._leave("numpy()")
+        array = np.asarray(self._value).view()
+        array.flags.writeable = False
+        return array
 
     # ------------------------------------------------------------------------------------ NumPy's attributes
 
@@ -202,14 +251,13 @@ class ArrayMethods(Traced):
         return elementwise.floor_divide(other, self), elementwise.remainder(other, self)
 
     def __eq__(self, other: object) -> Any:
-        if other is None or isinstance(other, str):
-            return NotImplemented
-        return elementwise.equal(self, other)
+        return elementwise.equal(self, other) if _comparable(other) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
-        if other is None or isinstance(other, str):
-            return NotImplemented
-        return elementwise.not_equal(self, other)
+        return elementwise.not_equal(self, other) if _comparable(other) else NotImplemented
+
+    def __contains__(self, value: object) -> bool:
+        return bool(np.any(np.asarray((self == value).numpy()))) if _comparable(value) else False
 
     def __len__(self) -> int:
         if not self.shape:
@@ -243,6 +291,8 @@ class ArrayMethods(Traced):
     def _one(self, name: str) -> Any:
         if self.size != 1:
             raise TypeError(f"{name}() of a Tensor of shape {self.shape}: it has {self.size} elements; index it first")
+        if self.node is not None and _stored(sys._getframe(2)):
+            raise TypeError(_SILENTLY_PLAIN)
         return self.item()
 
     def __round__(self, digits: int = 0) -> Any:
@@ -286,8 +336,5 @@ class ArrayMethods(Traced):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.node is not None:
-            raise TypeError(
-                "a Tensor that is being differentiated would silently become a plain array: write t.detach() for a "
-                "constant, t.numpy() for its value; to put Tensors together write tg.stack([...]) or t[i] = ..."
-            )
+            raise TypeError(_SILENTLY_PLAIN)
         return np.array(self.numpy(), dtype=dtype, copy=copy)

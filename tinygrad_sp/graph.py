@@ -31,7 +31,7 @@ OPS: list[Op] = []
 new: Callable[[type], Any] = object.__new__
 next_age = count().__next__  # atomic, so threads may record at the same time
 _ndarray, _float64 = np.ndarray, np.float64
-PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, complex, bool))
+PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, bool))
 
 
 # ---------------------------------------------------------------------------------------------- modes
@@ -142,6 +142,8 @@ class Node:
         return np.dtype(_float64) if self.form is _float64 else self.form[1]
 
     def __repr__(self) -> str:
+        if self.form is tuple:
+            return f"<Node {self.op.name} of several results, age={self.age}>"
         return f"<Node {self.op.name} shape={self.shape} dtype={self.dtype} age={self.age}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -219,6 +221,14 @@ class Traced:
     def _lift(self, value: Array, node: Node | None) -> Any:
         """Make another of this kind."""
         raise NotImplementedError
+
+    def _replace(self, other: Any, what: str) -> None:
+        """Make a Tensor of another level stand for this value."""
+        raise NotImplementedError
+
+    def _everything(self) -> Array:
+        """Return the plain array of this and of all other examples of a batch: extra leading axes."""
+        return self._value
 
 
 Tensor: type[Traced] = Traced
@@ -374,8 +384,18 @@ def reads(rule: Rule) -> list[bool]:
 
 def plain(value: Any) -> Array:
     """Make an array of what a user wrote beside a Tensor; Python's numbers stay as they are (weak dtypes)."""
-    if type(value) in PLAIN or isinstance(value, (np.generic, np.ndarray, Traced)):
-        return value[()] if type(value) is _ndarray and not value.ndim else value
+    if isinstance(value, np.ndarray):
+        if hasattr(value, "filled"):
+            raise TypeError("an op was given a masked array, whose mask it would lose: write array.filled(...)")
+        if type(value) is not _ndarray:  # np.matrix would make * a matrix product
+            value = np.array(value, subok=False)
+        value = value if value.ndim else value[()]
+    if isinstance(value, (np.ndarray, np.generic)):
+        if value.dtype.kind not in "biufc":
+            raise TypeError(_no_numbers(value, value.dtype))
+        return value
+    if type(value) in PLAIN or isinstance(value, Traced):
+        return value
     if hasattr(value, "__array_function__") or isinstance(value, (int, float, complex)):
         return value
     try:
@@ -383,11 +403,28 @@ def plain(value: Any) -> Array:
     except ValueError as error:  # ragged
         raise ValueError(f"cannot make an array of {type(value).__name__}: {error}") from None
     if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"an op was given {type(value).__name__} {value!r:.60}, which is an array of dtype {array.dtype}; "
-            "Tensors hold booleans, integers, floating and complex numbers"
-        )
+        raise TypeError(_no_numbers(value, array.dtype))
     return array[()]
+
+
+def _no_numbers(value: Any, dtype: Any) -> str:
+    return (
+        f"an op was given {type(value).__name__} {value!r:.60}, which is an array of dtype {dtype}; "
+        "Tensors hold booleans, integers, floating and complex numbers"
+    )
+
+
+def result_of(op: Op, out: Any) -> Any:
+    """Return what a user's forward gave as an array or a NumPy scalar, or say that it is neither."""
+    if type(out) is tuple:
+        return tuple(result_of(op, part) for part in out)
+    if isinstance(out, (bool, int, float, complex)):
+        out = np.asarray(out)[()]
+    kind = getattr(getattr(out, "dtype", None), "kind", None)
+    if kind is None or kind not in "biufc":
+        what = type(out).__name__ if kind is None else f"dtype {out.dtype}"
+        raise TypeError(f"{op.name}.forward returned {what}: return an array of numbers, or a tuple of arrays")
+    return out[()] if type(out) is _ndarray and not out.ndim else out
 
 
 def apply(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -430,6 +467,10 @@ def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any])
         out = apply(op, given, params) if level else op.forward(*given, **params)
     except ValueError as error:
         raise explained(error, op, values) from None
+    if op.own and not level:
+        out = result_of(op, out)
+    elif type(out) is complex:  # Python's complex * np.float64 is Python's
+        out = np.complex128(out)
     mode = MODE.get()
     tracked = (mode is None or mode.recording) and op.backward is not None and any(parents)
     node = make_node(op, tuple(parents), out, values, arrays, params) if tracked else None
@@ -493,6 +534,8 @@ def own_copy(value: Array, source: Any) -> Array:
 
 class _Pick(Op):
     """One of the results of an op that has several."""
+
+    holomorphic = False
 
     @staticmethod
     def forward(bundle: Any, *, i: int) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import MODE, PLAIN, Node, Op, Rule, Traced, apply, declare, explained, new, next_age, reads
+from .graph import MODE, PLAIN, Node, Op, Rule, Traced, apply, declare, explained, new, next_age, plain, reads
 
 Tensor: type[Traced] = Traced  # tensor.py puts its class here
 mode = MODE.get
@@ -101,6 +101,14 @@ def _unary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
     return function
 
 
+def _other(op: Elementwise, vx: Any, vy: Any, dtype: Any) -> Op:
+    """Return the op of a node that is not real: the conjugated one; refuse what holds no numbers."""
+    if dtype.kind == "c":
+        return op.conjugate
+    plain(vx), plain(vy)  # one of them raises
+    raise TypeError(f"{op.name}: the result has dtype {dtype}")
+
+
 def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     # What each rule reads, and so what is kept when only x, only y or both are tracked.
     (out_x, x_x, y_x), (out_y, x_y, y_y) = map(reads, op.backward)
@@ -131,6 +139,7 @@ def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any],
         result._value = value
         if px is None:
             if py is None:
+                plain(value)
                 result.node = None
                 return result
             node = new(Node)
@@ -153,8 +162,8 @@ def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any],
         else:
             dtype = value.dtype
             node.form = (value.shape, dtype)
-            if dtype is not _f8 and dtype.kind == "c":
-                node.op = op.conjugate
+            if dtype is not _f8 and dtype.kind != "f":
+                node.op = _other(op, vx, vy, dtype)
         node.age = next_age()
         result.node = node
         return result

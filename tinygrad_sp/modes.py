@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -17,15 +18,18 @@ class _Recording:
 
     _recording: bool
 
-    def __init__(self) -> None:
+    def __init__(self, *functions: Any) -> None:
+        if functions:
+            name = type(self).__name__
+            raise TypeError(f"{name} takes no arguments: write @tg.{name}() above a function, or `with tg.{name}():`")
         self._entered: list[AbstractContextManager[None]] = []
 
     def __enter__(self) -> None:
         now = MODE.get()
         if now is None:
             new = None if self._recording else Mode(recording=False)
-        else:
-            new = Mode(self._recording, now.watch, now.watch_rule)
+        else:  # within a user's rule that is being recorded, stopping would make its derivative wrong
+            new = Mode(self._recording or now.strict is not None, now.watch, now.watch_rule, now.strict)
         context = mode_is(new)
         self._entered.append(context)
         context.__enter__()
@@ -34,6 +38,18 @@ class _Recording:
         self._entered.pop().__exit__(*error)
 
     def __call__(self, function: F) -> F:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            name = type(self).__name__
+            raise TypeError(f"@tg.{name}() on a generator would end before it runs: write `with tg.{name}():` inside")
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                with type(self)():
+                    return await function(*args, **kwargs)
+
+            return awaited  # type: ignore[return-value]
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with type(self)():

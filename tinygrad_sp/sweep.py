@@ -25,12 +25,14 @@ from .graph import (
     RELEASED,
     UNARY,
     Form,
+    Mode,
     Node,
     Op,
     Rule,
     Spec,
     Traced,
     make_tensor,
+    mode_is,
     picked,
     read_only,
 )
@@ -93,7 +95,8 @@ def sweep(
     pull = _Pull(pending, owned, lift, masked, mode.watch_rule if mode else None, order if ends else None)
     fast = lift is None and not masked and pull.watch is None
     marked = {*(ends or ()), *HOOKS} or None  # nodes at which something happens besides
-    careful = careful or bool(HOOKS) or pull.watch is not None  # what may raise releases nothing before the end
+    # What may raise releases nothing before the end: after an error the graph is as it was.
+    careful = careful or bool(HOOKS) or pull.watch is not None or "raise" in np.geterr().values()
     take = pending.pop
     for node in order:
         grad = take(node, None)
@@ -276,6 +279,13 @@ class _Pull:
         self.wanted = None if order is None else set(order)
 
     def __call__(self, node: Node, grad: Any) -> None:
+        if not self.masked:
+            return self.pull(node, grad)
+        with np.errstate(divide="ignore", invalid="ignore"):  # in what a `where` did not take
+            return self.pull(node, grad)
+
+    def pull(self, node: Node, grad: Any) -> None:
+        """Take one node's cotangent to its parents."""
         op, parents, params = node.op, node.parents, node.params
         if hasattr(op, "accumulate") and self.lift is None and _is_array(grad) and self.watch is None:
             return self.accumulate(op, parents[0], grad, params)
@@ -286,6 +296,8 @@ class _Pull:
         turn = not op.small and op.holomorphic and node.form is not tuple and node.dtype.kind == "c"
         if turn:  # grad * conj(derivative), from a rule that says grad * derivative
             grad = np.conjugate(grad)
+        if op.own and isinstance(rules, tuple) and len(rules) != len(parents):
+            raise ValueError(f"{op.name}.backward has {len(rules)} rules for {len(parents)} arguments")
         if isinstance(rules, tuple) or op.variadic:
             for i, parent in enumerate(parents):
                 if parent is not None and (self.wanted is None or parent in self.wanted):
@@ -294,7 +306,7 @@ class _Pull:
                     self.add(node, i, grad, parent, cotangent, turn)
             return None
         cotangents = _call(rules, node, None, grad, out, arrays, params)
-        if len(parents) == 1 and not (type(cotangents) is tuple and len(cotangents) == 1):
+        if len(parents) == 1 and type(cotangents) is not tuple:
             cotangents = (cotangents,)
         if type(cotangents) not in (tuple, list) or len(cotangents) != len(parents):
             got = len(cotangents) if type(cotangents) in (tuple, list) else type(cotangents).__name__
@@ -332,8 +344,8 @@ class _Pull:
             return
         if turn:
             cotangent = np.conjugate(cotangent)
-        if self.masked and node.op.linear == "pointwise":
-            cotangent = _strong_zero(grad, cotangent)
+        if self.masked and parent.form is not tuple:
+            cotangent = _strong_zero(node, grad, cotangent)
         cotangent = _checked(node, i, cotangent, parent)
         if self.watch is not None:
             self.watch(node, i, grad, cotangent)
@@ -357,7 +369,11 @@ def _is_array(value: Any) -> bool:
 def _call(rule: Rule, node: Node, i: int | None, grad: Any, out: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
     """Call a rule; if it raises, say whose it is."""
     try:
-        return rule(grad, out, *arrays, **params)
+        if not node.op.own or not any(isinstance(x, (Traced, tuple)) for x in (grad, out, *arrays)):
+            return rule(grad, out, *arrays, **params)
+        now = MODE.get() or Mode()
+        with mode_is(Mode(now.recording, now.watch, now.watch_rule, node.op.name)):
+            return rule(grad, out, *arrays, **params)
     except Exception as error:
         which = "" if i is None else f" for argument {i}"
         shapes = ", ".join(
@@ -383,19 +399,33 @@ def _checked(node: Node, i: int, cotangent: Any, parent: Node) -> Any:
 
 def _strict(cotangent: Any, node: Node, parent: Node) -> None:
     """A user's rule may return the primal's shape, or the result's where the op broadcasts: nothing else."""
+    if not hasattr(cotangent, "shape") and not isinstance(cotangent, (int, float, complex)):
+        return  # `fit` says what it is
     shape = np.shape(cotangent)
     if shape != parent.shape and (node.form is tuple or shape != node.shape):
         raise ValueError(f"the rule returned shape {shape}, but the argument has shape {parent.shape}")
+    real = parent.dtype.kind == "f" and (node.form is tuple or node.dtype.kind == "f")
+    if real and getattr(cotangent, "dtype", np.dtype(type(cotangent))).kind == "c":
+        raise TypeError(f"the rule returned {cotangent.dtype}, but a cotangent of dtype {parent.dtype} is wanted")
 
 
-def _strong_zero(grad: Any, cotangent: Any) -> Any:
+def _strong_zero(node: Node, grad: Any, cotangent: Any) -> Any:
     """Where no cotangent came in, none goes out, whatever the local derivative: 0 * inf is 0 here.
 
-    Only in graphs with a `where`: what it did not take must not leak NaN or inf.
+    Only in graphs with a `where`: what it did not take must not leak NaN or inf.  An op that mixes elements along
+    an ``axis`` gives nothing to rows of which nothing came in; one that mixes all, if nothing came in at all.
     """
     if _is_array(cotangent) and np.isfinite(cotangent).all():
         return cotangent
-    return np.where(grad == 0, 0.0, cotangent)[()]
+    nothing = False if isinstance(grad, tuple) else grad == 0
+    params = node.params
+    if "keepdims" in params and hasattr(nothing, "shape"):
+        nothing = nothing if params["keepdims"] else np.expand_dims(nothing, params["axis"])
+    elif isinstance(params.get("axis"), int) and np.shape(grad) == np.shape(cotangent):
+        nothing = np.all(nothing, axis=params["axis"], keepdims=True)
+    elif node.op.linear != "pointwise":
+        nothing = np.all(nothing)
+    return np.where(nothing, 0.0, cotangent)[()]
 
 
 def fit(cotangent: Any, form: Form) -> Any:
@@ -456,6 +486,7 @@ def _hooked(node: Node, grad: Any, lift: Rule | None) -> Any:
     for hook in list(HOOKS.get(node, {}).values()):
         new = hook(grad if lift is not None else make_tensor(grad, None))
         if new is not None:
-            new = new._value if lift is None and isinstance(new, Traced) else new
+            if lift is None:
+                new = new._taken() if isinstance(new, Traced) else np.array(new)[()]  # the hook keeps its own array
             grad = _checked(node, 0, new, node)
     return grad

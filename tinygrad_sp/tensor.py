@@ -15,7 +15,7 @@ import numpy as np
 
 from . import graph, hotpath
 from .array_methods import ArrayMethods
-from .graph import LEAF, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is, record
+from .graph import LEAF, MODE, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is, record
 from .ops import indexing, ordering
 from .sweep import HOOKS, collect, sweep
 
@@ -31,6 +31,8 @@ def checked_array(data: Any, dtype: Any = None) -> Any:
         if data.node is not None or data.level:
             raise TypeError("a Tensor that is being differentiated was given as data: write t.detach()")
         data = data._value
+    if isinstance(data, np.ndarray) and hasattr(data, "filled"):
+        raise TypeError("Tensor: a masked array would lose its mask: write array.filled(...)")
     try:
         array = np.array(data, dtype=dtype)
     except ValueError as error:
@@ -113,6 +115,8 @@ class Tensor(ArrayMethods):
             raise TypeError(f"{what}: a result of dtype {other.dtype} does not fit in dtype {self.dtype}")
         if other.dtype != self.dtype:
             other = other.astype(self.dtype)
+        if other.level:
+            return other._replace(self, what)
         node = self.node
         self._value = other._value
         self.__class__ = Tensor
@@ -130,6 +134,7 @@ class Tensor(ArrayMethods):
         The first reading makes a copy that is this Tensor's from then on, and ops record copies of it:
         to read without a copy use `numpy`, to update a parameter ``with tg.no_grad(): p -= ...``.
         """
+        self._leave("data")
         if type(self) is Tensor:
             self._value = np.array(self._value)
             self.__class__ = _Exposed
@@ -158,6 +163,9 @@ class Tensor(ArrayMethods):
             new = new if isinstance(new, Tensor) else Tensor(new, requires_grad=False)
             if new.shape != self.shape:
                 raise ValueError(f"grad: shape {new.shape} for a Tensor of shape {self.shape}")
+            if not np.can_cast(new.dtype, self.dtype, "same_kind"):
+                raise TypeError(f"grad: dtype {new.dtype} for a Tensor of dtype {self.dtype}")
+            new = new if new.dtype == self.dtype else new.astype(self.dtype)
         self._grad = new
 
     def zero_grad(self) -> None:
@@ -188,23 +196,8 @@ class Tensor(ArrayMethods):
 
     def detach(self) -> Tensor:
         """Return a constant with the same value."""
+        self._leave("detach()")
         return constant(self._taken())
-
-    def numpy(self) -> Any:
-        """Return the value as an array that can't be written to, without a copy."""
-        array = np.asarray(self._value).view()
-        array.flags.writeable = False
-        return array
-
-    def item(self, *index: int) -> Any:
-        """Return the one element as a Python number; with an index, that element."""
-        if not index and self.size != 1:
-            raise ValueError(f"item: a Tensor of shape {self.shape} has {self.size} elements; index it first")
-        return np.asarray(self._value).item(*index)
-
-    def tolist(self) -> Any:
-        """Return the value as nested lists of Python numbers."""
-        return np.asarray(self._value).tolist()
 
     def backward(self, cotangent: Any = None, *, create_graph: bool = False, retain_graph: bool | None = None) -> None:
         """Differentiate: add to every leaf's ``grad`` the derivative of this Tensor with respect to it.
@@ -246,8 +239,10 @@ class Tensor(ArrayMethods):
         seed = self._cotangent(cotangent)
         retain = create_graph if retain_graph is None else retain_graph
         if create_graph:
-            with mode_is(Mode()):
-                found = sweep([(node, self._lift(seed, None))], lift=self._lift, release=not retain)
+            now = MODE.get() or Mode()
+            with mode_is(Mode(True, now.watch, now.watch_rule, now.strict)):
+                given = cotangent.astype(self.dtype).node if isinstance(cotangent, Tensor) else None
+                found = sweep([(node, self._lift(seed, given))], lift=self._lift, release=not retain)
         else:
             found = sweep([(node, seed)], release=not retain)
         grads = [(leaf.owner(), grad) for leaf, grad in found.items()]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..graph import plain
+
 Axis = int | Sequence[int] | None
 
 
@@ -27,7 +29,7 @@ def negative_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 def array(x: Any) -> Any:
     """Return an argument as something with a shape: arrays and Tensors as they are, lists and numbers as arrays."""
-    return x if hasattr(x, "shape") else np.asarray(x)
+    return x if hasattr(x, "shape") else np.asarray(plain(x))
 
 
 def spread(grad: Any, axis: tuple[int, ...], keepdims: bool, shape: tuple[int, ...]) -> Any:
