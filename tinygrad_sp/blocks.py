@@ -12,7 +12,6 @@ float64.  Arrays that are not NumPy's go through the expression as it stands.
 from __future__ import annotations
 
 import functools
-import operator
 import os
 import threading
 from collections import deque
@@ -34,7 +33,8 @@ BLOCK = 65_536
 Kernel = Callable[..., Any]
 _FLOAT64 = np.dtype(np.float64)
 _AS_IT_IS = frozenset((np.float64, float, int, type(None), Spec))
-_complex, _size = complex, operator.attrgetter("size")
+_NOTHING: Any = np.zeros(0)
+_complex = complex
 
 
 @overload
@@ -99,29 +99,33 @@ def _quietly(kernel: Kernel, arrays: Sequence[Any], params: dict[str, Any]) -> A
 
 def _general(kernel: Kernel, complex_kernel: Kernel | None, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """Choose the precision to compute in, and whether to cut."""
-    arrays = [np.asarray(a)[()] if type(a) in (bool, _complex) else a for a in arrays]
-    known: list[Any] = [a for a in arrays if type(a) is ndarray or isinstance(a, np.generic)]
-    if any(hasattr(a, "__array_ufunc__") for a in arrays if type(a) is not ndarray and not isinstance(a, np.generic)):
-        return kernel(*arrays, **params)  # a Tensor, a CuPy or Dask array, a subclass
-    dtype, wide = _precision(*[a.dtype for a in known])
+    dtypes, largest = [], _NOTHING
+    for a in arrays:
+        if type(a) is ndarray or isinstance(a, np.generic):
+            dtypes.append(a.dtype)
+            largest = a if a.size >= largest.size else largest
+        elif hasattr(a, "__array_ufunc__"):
+            return kernel(*arrays, **params)  # a Tensor, a CuPy or Dask array, a subclass
+        elif type(a) is _complex:
+            dtypes.append(np.dtype(_complex))
+    dtype, wide = _precision(*dtypes)
     if dtype.kind == "c":
         if complex_kernel is None:
             raise TypeError(f"{_name(kernel)} is defined for real numbers; it was given {dtype}")
         kernel = complex_kernel
-    largest = max(reversed(known), key=_size)
     if largest.size > BLOCK:
         axis = _cut_axis(largest, params.get("axis", ()))
         if axis is not None:
             with errstate(under="ignore"):
                 return _in_pieces(kernel, arrays, params, largest, axis, wide, dtype)
     result = _quietly(kernel, [_cast(a, wide) for a in arrays], params)
-    return result if result.dtype == dtype else _quietly(_cast, (result, dtype), {})
+    return result if result.dtype is dtype else _quietly(_cast, (result, dtype), {})
 
 
 @functools.cache
 def _precision(*dtypes: np.dtype[Any]) -> tuple[np.dtype[Any], np.dtype[Any]]:
     """Return the dtype of the result, and the one to compute in."""
-    dtype = np.result_type(*dtypes).newbyteorder("=")
+    dtype = np.result_type(*dtypes, np.bool).newbyteorder("=")
     if dtype.kind not in "fc":
         dtype = _FLOAT64
     return dtype, np.promote_types(dtype, _FLOAT64)

@@ -31,7 +31,7 @@ def _tail(x: Any) -> Any:
     e - e*quotient, its error counts only as far as e is large.
     """
     e = np.exp(-abs(x))
-    return e - e * (e / (1 + e))
+    return e - e * (e / (1.0 + e))
 
 
 def _weighted_tail(x: Any) -> tuple[Any, Any]:
@@ -42,7 +42,7 @@ def _weighted_tail(x: Any) -> tuple[Any, Any]:
     x = np.minimum(abs(x), _FAR)
     half = np.exp(-0.5 * x)
     e = half * half
-    share = e / (1 + e)
+    share = e / (1.0 + e)
     return x * half * (half - half * share), share
 
 
@@ -70,7 +70,9 @@ class Sigmoid(Op):
     @staticmethod
     @blocked(complex=lambda z: 0.5 + 0.5 * np.tanh(0.5 * z))
     def forward(x: Any) -> Any:
-        return abs((x >= 0) - _tail(x))
+        e = np.exp(-abs(x))
+        top = np.maximum(e, x >= 0.0)  # 1 on the right, e on the left
+        return top - top * (e / (1.0 + e))  # as in _tail
 
     @staticmethod
     @blocked(complex=True)
@@ -94,9 +96,9 @@ class Logistic(Op):
     def forward(x: Any, *, power: int) -> Any:
         if not power:
             tail = _tail(x)
-            return tail * (1 - tail)
+            return tail * (1.0 - tail)
         weighted, tail = _weighted_tail(x)
-        return np.copysign(weighted * (1 - tail), x)
+        return np.copysign(weighted * (1.0 - tail), x)
 
     @staticmethod
     @blocked(complex=True)
@@ -118,7 +120,7 @@ class Logsigmoid(Op):
     @staticmethod
     @blocked(complex=lambda z: -np.log1p(np.exp(-z)))
     def forward(x: Any) -> Any:
-        return np.minimum(x, 0) - np.log1p(np.exp(-abs(x)))
+        return np.minimum(x, 0.0) - np.log1p(np.exp(-abs(x)))
 
     @staticmethod
     @blocked(complex=True)
@@ -134,7 +136,7 @@ class Silu(Op):
     @staticmethod
     @blocked(complex=lambda z: z * (0.5 + 0.5 * np.tanh(0.5 * z)))
     def forward(x: Any) -> Any:
-        return np.maximum(x, 0) - _weighted_tail(x)[0]
+        return np.maximum(x, 0.0) - _weighted_tail(x)[0]
 
     @staticmethod
     @blocked(complex=True)
@@ -161,8 +163,8 @@ class TanhSoftplus(Op):
     @blocked
     def forward(x: Any) -> Any:
         tail = _tail(x)
-        q = abs((x < 0) - tail)
-        return abs((x >= 0) - tail) * ((1 + q) / (1 + q * q))
+        q = abs((x < 0.0) - tail)
+        return abs((x >= 0.0) - tail) * ((1.0 + q) / (1.0 + q * q))
 
     @staticmethod
     @blocked
@@ -181,8 +183,8 @@ class Mish(Op):
     @blocked
     def forward(x: Any) -> Any:
         weighted, tail = _weighted_tail(x)
-        q = abs((x < 0) - tail)
-        return (np.maximum(x, 0) - weighted) * ((1 + q) / (1 + q * q))
+        q = abs((x < 0.0) - tail)
+        return (np.maximum(x, 0.0) - weighted) * ((1.0 + q) / (1.0 + q * q))
 
     @staticmethod
     @blocked
