@@ -15,6 +15,7 @@ from ..graph import Op
 from .axes import along, array, negative_axis
 from .indexing import value
 from .joining import concatenate
+from .matrices import vander
 from .shape import flip, ravel, reshape
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "poly",
     "polyadd",
     "polyder",
+    "polydiv",
+    "polyfit",
     "polyint",
     "polymul",
     "polysub",
@@ -83,7 +86,8 @@ def _edge(part: Any, x: Any, at: int) -> Any:
 def ediff1d(x: Any, /, to_end: Any = None, to_begin: Any = None) -> Any:
     """Return the differences of neighbours of the flattened array, with more at both ends if wanted."""
     middle = diff(ravel(array(x)))
-    return concatenate([ravel(array(p)) for p in (to_begin, middle, to_end) if p is not None])
+    parts = [ravel(array(p)).astype(middle.dtype) for p in (to_begin, middle, to_end) if p is not None]
+    return concatenate(parts)
 
 
 def _cumulative(x: Any, axis: int | None, dtype: Any, include_initial: bool, running: Any, initial: int) -> Any:
@@ -137,7 +141,7 @@ def gradient(f: Any, /, *varargs: Any, axis: Any = None, edge_order: int = 1) ->
     if len(varargs) not in (0, 1, len(axes)):
         raise ValueError(f"gradient: {len(varargs)} distances for {len(axes)} axes")
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    results = tuple(_slope(f, array(h), a, edge_order) for a, h in zip(axes, steps, strict=True))
+    results = tuple(_slope(f, array(h) if np.ndim(h) else h, a, edge_order) for a, h in zip(axes, steps, strict=True))
     return results if len(axes) > 1 else results[0]
 
 
@@ -145,10 +149,11 @@ def _slope(f: Any, h: Any, at: int, edge_order: int) -> Any:
     """Return the slope along one axis, for one distance or for coordinates."""
     if f.shape[at] < edge_order + 1 or edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order={edge_order} with {f.shape[at]} places; at least edge_order + 1")
-    if h.ndim and len(h) != f.shape[at]:
+    curved = np.ndim(h) > 0
+    if curved and len(h) != f.shape[at]:
         raise ValueError(f"gradient: {len(h)} coordinates for {f.shape[at]} places")
     x = np.moveaxis(f, at, -1)
-    d = diff(h) if h.ndim else np.broadcast_to(h, (x.shape[-1] - 1,))
+    d = diff(h) if curved else np.ones_like(x, shape=(x.shape[-1] - 1,)) * h
     left, right = d[:-1], d[1:]
     rises = diff(x) / d
     if edge_order == 1:
@@ -156,7 +161,7 @@ def _slope(f: Any, h: Any, at: int, edge_order: int) -> Any:
     else:
         first = rises[..., :1] - d[:1] * (rises[..., 1:2] - rises[..., :1]) / (d[:1] + d[1:2])
         last = rises[..., -1:] + d[-1:] * (rises[..., -1:] - rises[..., -2:-1]) / (d[-1:] + d[-2:-1])
-    if h.ndim:
+    if curved:
         middle = (left * rises[..., 1:] + right * rises[..., :-1]) / (left + right)
     else:
         middle = (x[..., 2:] - x[..., :-2]) / (2.0 * h)
@@ -238,7 +243,8 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
         a, b, ends = xp[i], xp[i + 1], places >= points[-1]
         inside = np.where(ends, fp[-1], fp[i] + (fp[i + 1] - fp[i]) * ((x - a) / (b - a)))
     outside = np.where(places < points[0], fp[0] if left is None else left, inside)
-    return np.where(places > points[-1], fp[-1] if right is None else right, outside)
+    result = np.where(places > points[-1], fp[-1] if right is None else right, outside)
+    return result.astype(np.result_type(result.dtype, float))
 
 
 # ---------------------------------------------------------------------------------------------- polynomials
@@ -297,6 +303,50 @@ def polyint(p: Any, /, m: int = 1, k: Any = None) -> Any:
     return p
 
 
+@implements(np.polydiv)
+def polydiv(u: Any, v: Any, /) -> tuple[Any, Any]:
+    """Divide polynomials, highest power first: quotient and remainder."""
+    u, v = np.atleast_1d(u), np.atleast_1d(v)
+    n, quotient = len(v), []
+    for _ in range(max(len(u) - n + 1, 1)):
+        quotient.append(u[:1] / v[:1] if len(u) >= n else np.zeros_like(u, shape=(1,)))
+        u = concatenate([u[1:n] - quotient[-1] * v[1:], u[n:]]) if len(u) >= n else u
+    while len(u) > 1 and np.allclose(value(u[0]), 0, rtol=1e-14):
+        u = u[1:]
+    return concatenate(quotient), u if len(u) else np.zeros_like(v, shape=(1,))
+
+
+@implements(np.polyfit)
+def polyfit(
+    x: Any, y: Any, deg: int, /, rcond: Any = None, full: bool = False, w: Any = None, cov: bool = False
+) -> Any:
+    """Return the polynomial of a degree that fits points best, highest power first; differentiable in all of them.
+
+    Parameters
+    ----------
+    x, y : Tensor or array_like
+        The points; y may have several columns.
+    deg : int
+        The degree.
+    rcond : float, optional
+        Singular values smaller than this count as zero.
+    full, cov : bool
+        Refused: only the coefficients are returned.
+    w : Tensor or array_like, optional
+        A weight for each point.
+    """
+    if full or cov:
+        raise NotImplementedError("polyfit: full and cov")
+    x, y = array(x), array(y)
+    powers = vander(x * 1.0, deg + 1)
+    if w is not None:
+        powers, y = powers * array(w)[:, None], y * (array(w)[:, None] if y.ndim == 2 else array(w))
+    size = np.sqrt(np.sum(powers * powers, axis=0))
+    small = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
+    found = np.linalg.lstsq(powers / size, y, small)[0]
+    return found / (size[:, None] if y.ndim == 2 else size)
+
+
 @implements(np.poly)
 def poly(x: Any, /) -> Any:
     """Return the coefficients of the polynomial with these roots, or of a matrix's characteristic one."""
@@ -321,7 +371,7 @@ def roots(p: Any, /) -> Any:
     n = len(p) - 1
     if not n:
         return np.zeros_like(p, shape=(int(zeros),))
-    companion = concatenate([reshape(-p[1:] / p[0], (1, n)), np.eye(n)[:-1]])
+    companion = concatenate([reshape(-p[1:] / p[0], (1, n)), np.eye(n, dtype=p.dtype)[:-1]])
     found = np.linalg.eigvals(companion)
     return concatenate([found, np.zeros_like(found, shape=(int(zeros),))])
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op
+from ..graph import Op, Traced
 
 __all__ = [
     "argwhere",
+    "diag_indices_from",
     "digitize",
     "flatnonzero",
     "isclose",
@@ -25,7 +26,14 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "ix_",
     "lexsort",
+    "packbits",
+    "ravel_multi_index",
+    "tril_indices_from",
+    "triu_indices_from",
+    "unpackbits",
+    "unravel_index",
 ]
 
 
@@ -34,7 +42,13 @@ def by_example(*_args: Any, **_params: Any) -> Any:
     raise NotImplementedError
 
 
-def constant(function: Any, arrays: int = 1) -> Callable[..., Any]:
+def _value(x: Any) -> Any:
+    while isinstance(x, Traced):
+        x = x._value
+    return x
+
+
+def constant(function: Any, arrays: int = 1, stands_for: bool = True) -> Callable[..., Any]:
     """Declare an op of NumPy's function, the first arguments of which are arrays; return the public function."""
     name = function.__name__
 
@@ -47,12 +61,13 @@ def constant(function: Any, arrays: int = 1) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def public(*args: Any, **params: Any) -> Any:
-        return op.apply(*args[:arrays], rest=args[arrays:], **params)
+        rest = tuple(map(_value, args[arrays:]))
+        return op.apply(*args[:arrays], rest=rest, **{name: _value(x) for name, x in params.items()})
 
     public.__doc__ = f"Return what ``numpy.{name}`` does, a constant."
     public.__module__ = __name__
     public.__dict__["op"] = op.op
-    return implements(function)(public)
+    return implements(function)(public) if stands_for else public
 
 
 argwhere = constant(np.argwhere)
@@ -65,3 +80,21 @@ isneginf = constant(np.isneginf)
 isposinf = constant(np.isposinf)
 isreal = constant(np.isreal)
 lexsort = constant(np.lexsort)
+diag_indices_from = constant(np.diag_indices_from)
+tril_indices_from = constant(np.tril_indices_from)
+triu_indices_from = constant(np.triu_indices_from)
+packbits = constant(np.packbits)
+unpackbits = constant(np.unpackbits)
+unravel_index = constant(np.unravel_index)
+
+
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: Any = "C") -> Any:
+    """Return the numbers, counted through the flattened array, of elements given by their indices."""
+    return np.ravel_multi_index(tuple(map(_value, multi_index)), dims, mode, order)
+
+
+@implements(np.ix_)
+def ix_(*sequences: Any) -> Any:
+    """Return indices that take the rows and columns named: constants."""
+    return np.ix_(*map(_value, sequences))

@@ -59,6 +59,18 @@ class GetItem(Op):
             np.add.at(buffer, index, grad)
 
 
+class GetMasked(Op):
+    """``x[index]`` with a mask in the index: nothing flows to, or leaks from, what the mask leaves out."""
+
+    linear, masks, holomorphic = "joint", True, False
+    cases = (((3, 2), {"index": (np.array([[True, False], [False, True], [True, True]]),)}),)
+    forward, backward, accumulate = GetItem.forward, GetItem.backward, GetItem.accumulate
+
+    @staticmethod
+    def batch(_size: int, _batched: Any, x: Any, *, index: tuple[Any, ...]) -> Any:
+        return np.moveaxis(GetItem.apply(np.moveaxis(x, 0, -1), index=index), -1, 0)
+
+
 class Put(Op):
     """Zeros of a shape, with ``x`` added at an index: the transpose of reading."""
 
@@ -149,7 +161,9 @@ def _index_part(part: Any) -> Any:
 
 def getitem(x: Any, index: Any) -> Any:
     """Return ``x[index]``."""
-    return GetItem.apply(x, index=normal_index(index))
+    parts = normal_index(index)
+    masked = any(type(part) is np.ndarray and part.dtype == bool for part in parts)
+    return (GetMasked if masked else GetItem).apply(x, index=parts)
 
 
 def setitem(x: Any, index: Any, v: Any) -> Any:

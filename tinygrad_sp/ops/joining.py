@@ -16,10 +16,12 @@ from ..dispatch import implements
 from ..graph import Op
 from .axes import along, array, negative_axis
 from .indexing import value
-from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_to, moveaxis, ravel, reshape
+from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_to, expand_dims, moveaxis, ravel, reshape
 
 __all__ = [
     "append",
+    "apply_along_axis",
+    "apply_over_axes",
     "array_split",
     "block",
     "c_",
@@ -262,6 +264,35 @@ def trim_zeros(x: Any, /, trim: str = "fb", axis: Any = None) -> Any:
         start = (used[0] if used.size else x.shape[a]) if "f" in trim.lower() else 0
         stop = (used[-1] + 1 if used.size else start) if "b" in trim.lower() else x.shape[a]
         x = x[(slice(None),) * int(a) + (slice(int(start), int(stop)),)]
+    return x
+
+
+@implements(np.apply_along_axis)
+def apply_along_axis(function: Any, axis: int, x: Any, /, *args: Any, **options: Any) -> Any:
+    """Apply a function to every row along an axis, and put the results together in the rows' places.
+
+    The function is called once for each row: where it can take an axis, call it once with that.
+    """
+    x = array(x)
+    at = negative_axis(axis, x.ndim)
+    rows = moveaxis(x, at, -1)
+    shape = rows.shape[:-1]
+    results = [array(function(rows[i], *args, **options)) for i in np.ndindex(*shape)]
+    if not results:
+        raise ValueError(f"apply_along_axis: there are no rows along axis {axis} of shape {tuple(x.shape)}")
+    result = reshape(stack(results), (*shape, *results[0].shape))
+    new = range(len(shape), result.ndim)
+    start = x.ndim + at
+    return moveaxis(result, list(new), list(range(start, start + len(new)))) if results[0].ndim else result
+
+
+@implements(np.apply_over_axes)
+def apply_over_axes(function: Any, x: Any, axes: Any, /) -> Any:
+    """Apply ``function(x, axis)`` for one axis after the other; axes that get lost stay, with length 1."""
+    x = array(x)
+    for axis in np.atleast_1d(axes).tolist():
+        result = function(x, axis)
+        x = result if result.ndim == x.ndim else expand_dims(result, axis)
     return x
 
 

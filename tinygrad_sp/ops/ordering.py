@@ -300,8 +300,8 @@ def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights:
     lost = n == 0 if skip else nan[..., -1:]
     if np.any(lost):
         result = np.where(lost, np.nan, result)
-    if not hasattr(q, "dtype") and x.dtype.kind in "fc":
-        result = result.astype(x.dtype)
+    if x.dtype.kind in "fc":  # a Python number has no dtype that could widen the result
+        result = result.astype(np.result_type(x.dtype, flat.dtype if np.ndim(q) or hasattr(q, "dtype") else x.dtype))
     rest = shape if keepdims else rows.shape[:-1]
     return reshape(np.moveaxis(result, -1, 0), (*np.shape(q), *rest))
 

@@ -120,14 +120,14 @@ def _freedom(shape: tuple[int, ...], axis: Axes, correction: float) -> float:
 class Prod(Op):
     """The product over the last axis."""
 
-    cases = (((3, 4),), ((2, 1),), ((3,),))
+    cases = tuple((shape, {"axis": (-1,), "keepdims": False}) for shape in ((3, 4), (2, 1), (3,)))
 
     @staticmethod
-    def forward(x: Any) -> Any:
-        return np.prod(x, axis=-1)
+    def forward(x: Any, *, axis: Axes, keepdims: bool) -> Any:
+        return np.prod(x, axis=axis, keepdims=keepdims)
 
     @staticmethod
-    def backward(grad: Any, _out: Any, x: Any) -> Any:
+    def backward(grad: Any, _out: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:  # noqa: ARG004
         others = _before(x) * np.flip(_before(np.flip(x, -1)), -1)
         return np.expand_dims(grad, -1) * others
 
@@ -155,14 +155,14 @@ class Cumsum(Op):
 class Cumprod(Op):
     """Running products along the last axis."""
 
-    cases = (((3, 4),), ((5,),), ((2, 1),), ((0,),))
+    cases = tuple((shape, {"axis": -1}) for shape in ((3, 4), (5,), (2, 1), (0,)))
 
     @staticmethod
-    def forward(x: Any) -> Any:
-        return np.cumprod(x, axis=-1)
+    def forward(x: Any, *, axis: int) -> Any:
+        return np.cumprod(x, axis=axis)
 
     @staticmethod
-    def backward(grad: Any, _out: Any, x: Any) -> Any:
+    def backward(grad: Any, _out: Any, x: Any, *, axis: int) -> Any:  # noqa: ARG004
         if not x.size:
             return grad
         return _before(x) * _suffix_scan(grad, x)
@@ -269,7 +269,8 @@ def mean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fa
     """Return the mean over axes, by default over all; only where a condition holds, if one is given."""
     if where is not True:
         taken = np.broadcast_to(where, np.shape(x))
-        return sum(x, axis, dtype, keepdims=keepdims, where=taken) / sum(taken, axis, keepdims=keepdims)
+        total = sum(x, axis, dtype, keepdims=keepdims, where=taken)
+        return _cast(total / sum(taken, axis, keepdims=keepdims), total.dtype if total.dtype.kind in "fc" else None)
     return _reduced(Mean, x, axis, dtype, keepdims)
 
 
@@ -312,7 +313,8 @@ def prod(
     over = negative_axes(axis, x.ndim)
     rest = tuple(a for a in range(-x.ndim, 0) if a not in over)
     shape = tuple(x.shape[a] for a in rest)
-    result = Prod.apply(reshape(Transpose.apply(x, axes=rest + over), (*shape, _count(x.shape, over))))
+    rows = reshape(Transpose.apply(x, axes=rest + over), (*shape, _count(x.shape, over)))
+    result = Prod.apply(rows, axis=(-1,), keepdims=False)
     if keepdims:
         result = reshape(result, [1 if a in over else x.shape[a] for a in range(-x.ndim, 0)])
     return _cast(result if initial is None else result * initial, dtype)
@@ -337,7 +339,7 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False, initial: Any = 
     return _extreme(Min, np.minimum, x, axis, keepdims, initial, where)
 
 
-amax, amin = max, min
+amax, amin = implements(np.amax)(max), implements(np.amin)(min)
 
 
 @implements(np.cumsum, (np.add, "accumulate"))
@@ -356,7 +358,9 @@ def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     if axis is None:
         x, axis = ravel(x), -1
     at = negative_axis(axis, x.ndim)
-    result = Cumprod.apply(x) if at == -1 else np.swapaxes(Cumprod.apply(np.swapaxes(x, at, -1)), at, -1)
+    rows = x if at == -1 else np.swapaxes(x, at, -1)
+    result = Cumprod.apply(rows, axis=-1)
+    result = result if at == -1 else np.swapaxes(result, at, -1)
     return _cast(result, dtype)
 
 

@@ -320,11 +320,9 @@ def repeat(x: Any, /, repeats: Any, axis: int | None = None) -> Any:
         x, axis = ravel(x), 0
     at = negative_axis(axis, x.ndim)
     if np.ndim(repeats) == 0:
-        wide = broadcast_to(
-            expand_dims(x, at if at == -1 else at + 1) if at != -1 else expand_dims(x, -1),
-            (*x.shape[: x.ndim + at + 1], int(repeats), *x.shape[x.ndim + at + 1 :]),
-        )
-        return reshape(wide, (*x.shape[: x.ndim + at], x.shape[at] * int(repeats), *x.shape[x.ndim + at + 1 :]))
+        n, before, after = int(repeats), x.shape[: x.ndim + at], x.shape[x.ndim + at + 1 :]
+        wide = broadcast_to(reshape(x, (*before, x.shape[at], 1, *after)), (*before, x.shape[at], n, *after))
+        return reshape(wide, (*before, x.shape[at] * n, *after))
     return x[along(at, np.repeat(np.arange(x.shape[at]), np.asarray(repeats)))]
 
 

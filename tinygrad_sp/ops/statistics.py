@@ -105,7 +105,7 @@ def cov(
     """Return the covariance matrix of variables, one a row (or a column, if not ``rowvar``)."""
     rows = [np.atleast_2d(v) if rowvar or np.ndim(v) < 2 else np.transpose(v) for v in (m, y) if v is not None]
     x = np.concatenate([array(r) for r in rows], axis=0) if len(rows) > 1 else array(rows[0])
-    x = x if dtype is None and x.dtype.kind in "fc" else x.astype(dtype or float)
+    x = x.astype(np.result_type(x.dtype, float) if dtype is None else dtype)
     n = 1 - int(bias) if ddof is None else ddof
     weights = np.ones(x.shape[1]) if fweights is None else array(fweights)
     weights = weights if aweights is None else weights * array(aweights)
@@ -141,12 +141,12 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     return Put.apply(weights.astype(float), shape=(n,), index=(numbers,))
 
 
-_count = constant(np.bincount)
+_count = constant(np.bincount, stands_for=False)
 
 
 def _histogram(function: Any) -> Any:
     """Declare a histogram: constant in what it counts; its weights are refused if they vary."""
-    counted = constant(function)
+    counted = constant(function, stands_for=False)
 
     def public(x: Any, /, *args: Any, weights: Any = None, **options: Any) -> Any:
         if getattr(weights, "node", None) is not None:
@@ -198,12 +198,14 @@ def nancumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 def _counted(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.sum(~np.isnan(value(x)), axis=axis, keepdims=keepdims)
+    kind = np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else float
+    return np.sum(~np.isnan(value(x)), axis=axis, keepdims=keepdims, dtype=kind)
 
 
 @implements(np.nanmean)
 def nanmean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
     """Return the mean over axes of the elements that are not NaN."""
+    x = array(x)
     return nansum(x, axis, dtype, keepdims=keepdims) / _counted(x, axis, keepdims)
 
 
@@ -224,7 +226,9 @@ def nanvar(
         return var(x, axis, dtype, ddof, keepdims=keepdims, correction=correction)
     free = _counted(x, axis, keepdims) - (ddof if correction is None else correction)
     away = _without(x - nanmean(x, axis, dtype, keepdims=True), 0.0)
-    return sum(np.real(away * np.conj(away)), axis, keepdims=keepdims) / np.where(free > 0, free, np.nan)
+    return sum(np.real(away * np.conj(away)), axis, keepdims=keepdims) / np.where(free > 0, free, np.nan).astype(
+        free.dtype
+    )
 
 
 @implements(np.nanstd)

@@ -1,0 +1,103 @@
+"""NumPy's names: values, and derivatives of the first and second order, of every expression in a table.
+
+Each expression is computed by NumPy on arrays, by NumPy on Tensors (``np.f(t)``) and by our name (``tg.f(t)``);
+all three must give the same, and what is differentiable must have the derivatives that differences have.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_sp as tg
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.directional import check, leaves_of, plain
+from tests.numpy_expressions import ARRAYS, CONSTANT, DIFFERENTIABLE, IN_PLACE, INDEX, split
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def names_in(expression):
+    return [n for n in ARRAYS if re.search(rf"(?<![\w.]){n}(?![\w(\"=])", re.sub(r'"[^"]*"', "", expression))]
+
+
+def compiled(expression, ours=False):
+    if ours:
+        expression = re.sub(r"np\.(lib\.stride_tricks\.)?([a-z]\w*)\(", lambda m: f"{home(m[2])}{m[2]}(", expression)
+    code = compile(expression, expression, "eval")
+    return lambda **arrays: eval(code, {"np": np, "tg": tg, **INDEX, **arrays})
+
+
+def home(name):
+    return "tg." if hasattr(tg, name) else "np."
+
+
+def same(a, b):
+    if isinstance(b, (tuple, list)):
+        assert isinstance(a, (tuple, list)) and len(a) == len(b)
+        return all(same(p, q) for p, q in zip(a, b, strict=True))
+    if not isinstance(b, (np.ndarray, np.generic)):
+        return a == b
+    assert plain(a).shape == b.shape and plain(a).dtype == b.dtype, (plain(a).dtype, b.dtype)
+    return np.allclose(plain(a), b, rtol=1e-12, atol=1e-13, equal_nan=True)
+
+
+@pytest.mark.parametrize("expression", DIFFERENTIABLE)
+def test_differentiable(expression):
+    names = names_in(expression)
+    arrays = {n: ARRAYS[n] for n in names}
+    f = compiled(expression)
+    expected = f(**arrays)
+    tensors = {n: tg.Tensor(a) for n, a in arrays.items()}
+    found = f(**tensors)
+    assert same(found, expected)
+    assert same(compiled(expression, ours=True)(**tensors), expected)
+    assert any(y.node is not None for y in leaves_of(found)) or not leaves_of(found)[0].size
+    if expression.startswith("np.linalg"):
+        return  # the derivatives are in test_linalg
+    check(lambda *values: f(**dict(zip(names, values, strict=True))), list(arrays.values()))
+
+
+@pytest.mark.parametrize("expression", DIFFERENTIABLE)
+def test_single_precision(expression):
+    """Values have NumPy's dtype, gradients have their input's, and both are near those of double precision."""
+    f, results = compiled(expression), []
+    for real, complexes in ((np.float64, np.complex128), (np.float32, np.complex64)):
+        cast = {n: ARRAYS[n].astype(complexes if ARRAYS[n].dtype.kind == "c" else real) for n in names_in(expression)}
+        tensors = {n: tg.Tensor(a) for n, a in cast.items()}
+        found = f(**tensors)
+        assert [y.dtype for y in leaves_of(found)] == [y.dtype for y in leaves_of(f(**cast))]
+        total = sum(np.sum(np.real(y * np.cos(np.arange(y.size)).reshape(y.shape))) for y in leaves_of(found))
+        total.backward()
+        assert all(t.grad is None or t.grad.dtype == cast[n].dtype for n, t in tensors.items())
+        results.append([np.zeros(t.shape) if t.grad is None else t.grad.numpy() for t in tensors.values()])
+    for double, single in zip(*results, strict=True):
+        np.testing.assert_allclose(single, double, rtol=2e-3, atol=2e-3 * (1 + np.max(np.abs(double), initial=0)))
+
+
+@pytest.mark.parametrize("expression", split(CONSTANT))
+def test_constant(expression):
+    arrays = {n: ARRAYS[n] for n in names_in(expression)}
+    expected = compiled(expression)(**arrays)
+    found = compiled(expression)(**{n: tg.Tensor(a) for n, a in arrays.items()})
+    assert same(found, expected)
+    assert all(getattr(y, "node", None) is None for y in leaves_of(found))
+
+
+@pytest.mark.parametrize("expression", split(IN_PLACE))
+def test_in_place(expression):
+    names = names_in(expression)
+    first = names_in(expression.partition("(")[2].partition(",")[0])[0]
+
+    def written(**arrays):
+        changed = arrays[first] * 1
+        compiled(expression)(**{**arrays, first: changed})
+        return changed
+
+    arrays = {n: ARRAYS[n] for n in names}
+    assert same(written(**{n: tg.Tensor(a) for n, a in arrays.items()}), written(**arrays))
+    check(lambda *values: written(**dict(zip(names, values, strict=True))), list(arrays.values()))
