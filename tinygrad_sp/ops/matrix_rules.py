@@ -117,3 +117,36 @@ def over_gaps(s: Any, gap: Any, same: Any) -> Any:
 def refuse_equal(same: Any, name: str) -> None:
     """Refuse the tangents of vectors of which some have equal values."""
     refuse(several(same), "forward mode through " + _EQUAL.format(name))
+
+
+def gaps(w: Any) -> Any:
+    """w_j - w_i."""
+    return w[..., None, :] - w[..., :, None]
+
+
+def gauge(phase: Any, scale: Any, name: str) -> None:
+    """Refuse a cotangent that changes with the phases of complex vectors."""
+    refuse(
+        np.abs(phase) > scale[..., 0] * eps_of(phase) ** 0.5,
+        f"{name}: the result depends on the phases of the vectors, which are arbitrary: it has no derivative. "
+        "Take abs of the vectors, or their products with the conjugate",
+    )
+
+
+def completed(q: Any, first: Any) -> Any:
+    """The tangent of a completed basis from that of its first columns; the others turn as little as they can."""
+    k = first.shape[-1]
+    if q.shape[-1] == k:
+        return first
+    return np.concatenate([first, -(q[..., :k] @ (adjoint(first) @ q[..., k:]))], axis=-1)
+
+
+def into_range(q: Any, gq: Any, k: int, what: str) -> tuple[Any, Any]:
+    """Bring the cotangent of a completed basis to its first k columns, which determine it up to a rotation."""
+    first, rest, grest = q[..., :k], q[..., k:], gq[..., k:]
+    turn = adjoint(rest) @ grest
+    refuse(
+        np.abs(turn - adjoint(turn)) > top(gq) * eps_of(q) ** 0.5,
+        f"the result depends on how {what} was completed to a basis, which is arbitrary: it has no derivative",
+    )
+    return first, gq[..., :k] - rest @ (adjoint(grest) @ first)

@@ -14,10 +14,10 @@ import numpy as np
 from ..dispatch import implements
 from ..graph import Op
 from .axes import Axis, array, negative_axes, spread
-from .decompositions import svdvals
-from .linalg import inv
 from .matrix_rules import concrete, floating
 from .shape import moveaxis, reshape
+from .singular import svdvals
+from .systems import inv
 
 __all__ = [
     "cond",
