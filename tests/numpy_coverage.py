@@ -24,7 +24,8 @@ from tinygrad_sp.dispatch import TABLE
 
 PAGE = Path(__file__).parents[1] / "docs" / "numpy-coverage.md"
 # No arrays of numbers go in, or none come out: there is nothing to differentiate.
-ELSEWHERE = """array asarray asanyarray ascontiguousarray asfortranarray arange empty eye frombuffer fromfile fromfunction
+ELSEWHERE = """array asarray asanyarray ascontiguousarray asfortranarray arange empty eye frombuffer fromfile
+    fromfunction
     fromiter fromstring
     full genfromtxt identity loadtxt ones require tri zeros busday_count busday_offset is_busday
     datetime_as_string save savez savez_compressed savetxt isnat""".split()

@@ -27,6 +27,7 @@ from .ops.elementwise import *
 from .ops.erf import *
 from .ops.indexing import *
 from .ops.joining import *
+from .ops.logaddexp import *
 from .ops.losses import *
 from .ops.matrices import *
 from .ops.ordering import *
