@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_sp as tg
+from tinygrad_sp.testing import assert_gradients
 
 la = np.linalg
 STEP = 2.0**-13
@@ -337,6 +338,30 @@ def test_norms_at_ties_and_zeros():
     x = np.outer([1.0, 2.0], [2.0, 0.0, 1.0])  # rank one: the part of the singular value 0 adds nothing
     np.testing.assert_allclose(gradient(lambda t: la.norm(t, "nuc"), x), x / 5, atol=1e-12)
     np.testing.assert_allclose(gradient(lambda t: la.norm(t, -2), x), 0 * x, atol=1e-12)
+
+
+@pytest.mark.parametrize("p", (2, 3, 1.5))
+@pytest.mark.parametrize(("dtype", "sizes"), [(np.float64, (1e-300, 1e-200, 1e200)), (np.float32, (1e-30, 1e25))])
+def test_norms_of_very_large_and_very_small_vectors(p, dtype, sizes):
+    x = np.array([[3.0, -4.0], [0.0, 0.0], [1.0, 2.0]], dtype)
+    for size in sizes:
+        t = tg.Tensor(x * np.array([[size], [1], [1]], dtype))
+        y = la.norm(t, p, axis=1)
+        tg.sum(y).backward()
+        one = tg.Tensor(x)
+        want = la.norm(one, p, axis=1)
+        tg.sum(want).backward()
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(y.numpy() / np.array([size, 1, 1], dtype), want.numpy(), rtol=256 * eps)
+        np.testing.assert_allclose(t.grad.numpy(), one.grad.numpy(), rtol=256 * eps)
+    assert la.norm(tg.Tensor([math.inf, 1.0])).item() == math.inf
+
+
+@pytest.mark.parametrize("name", ("solve", "svd tall", "cholesky", "slogdet", "pinv", "matrix_norm nuc"))
+def test_by_the_packages_own_checker(name):
+    f, *shapes = FUNCTIONS[name]
+    rng = np.random.default_rng(4)
+    assert_gradients(f, *(draw(rng, shape[-2:], False) for shape in shapes), domain=None)
 
 
 def test_norms_count_and_empty():

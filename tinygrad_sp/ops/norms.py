@@ -30,6 +30,21 @@ __all__ = [
 Axes = tuple[int, ...]
 
 
+def _norm(x: Any, axis: Axes, keepdims: bool, p: float) -> Any:
+    """NumPy's norm, computed again from x over its largest element where a power over- or underflowed."""
+    info = np.finfo(x.dtype)
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
+        out = np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=p)
+        power = out**p
+        sound = (power > info.tiny / info.eps) & (power < info.max)
+    if p < 1 or not x.size or sound.all():
+        return out
+    largest = np.max(np.abs(x), axis=axis, keepdims=True)
+    scale = np.where((largest > 0) & (largest < info.max), largest, 1).astype(largest.dtype)
+    again = np.linalg.vector_norm(x / scale, axis=axis, keepdims=True, ord=p) * scale
+    return np.where(sound, out, np.reshape(again, out.shape))[()]
+
+
 class Norm2(Op):
     """The Euclidean norm over axes."""
 
@@ -38,13 +53,13 @@ class Norm2(Op):
 
     @staticmethod
     def forward(x: Any, *, axis: Axes, keepdims: bool) -> Any:
-        return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims)
+        return _norm(x, axis, keepdims, 2)
 
     @staticmethod
     def backward(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool) -> Any:
         zero = out == 0
-        scale = np.where(zero, 0.0, grad / np.where(zero, 1.0, out))
-        return spread(scale, axis, keepdims, x.shape) * x
+        g, length = np.where(zero, 0.0, grad), np.where(zero, 1.0, out)
+        return spread(g, axis, keepdims, x.shape) * (x / spread(length, axis, keepdims, x.shape))
 
 
 class NormP(Op):
@@ -59,8 +74,7 @@ class NormP(Op):
 
     @staticmethod
     def forward(x: Any, *, axis: Axes, keepdims: bool, p: float) -> Any:
-        with np.errstate(divide="ignore"):
-            return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=p)
+        return _norm(x, axis, keepdims, p)
 
     @staticmethod
     def backward(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool, p: float) -> Any:
