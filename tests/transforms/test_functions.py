@@ -133,7 +133,7 @@ def test_results_are_the_users_own():
 
 def test_pull_can_be_called_again_and_nothing_is_left_in_grad():
     w = tg.Tensor(2.0)
-    y, pull = tg.vjp(lambda x: (x * x * x).sum(), X)
+    _, pull = tg.vjp(lambda x: (x * x * x).sum(), X)
     np.testing.assert_array_equal(pull(1.0)[0], pull(1.0)[0])
     tg.grad(lambda x: (w * x).sum())(X)
     assert w.grad is None
@@ -151,17 +151,17 @@ def test_what_a_function_reads_besides_is_differentiated_by_who_asks():
 
 def test_no_dependence_gives_exact_zeros():
     for g in (
-        tg.grad(lambda x: 3.0),
+        tg.grad(lambda _: 3.0),
         tg.grad(lambda x: tg.sign(x).sum()),
         tg.grad(lambda x: tg.stop_gradient(x).sum()),
     ):
         result = g(X.astype(np.float32))
         assert result.dtype == np.float32 and np.array_equal(result, np.zeros(3))
-    assert np.array_equal(tg.jacobian(lambda x: np.ones(2))(X), np.zeros((2, 3)))
-    assert np.array_equal(tg.jacfwd(lambda x: np.ones(2))(X), np.zeros((2, 3)))
+    assert np.array_equal(tg.jacobian(lambda _: np.ones(2))(X), np.zeros((2, 3)))
+    assert np.array_equal(tg.jacfwd(lambda _: np.ones(2))(X), np.zeros((2, 3)))
     assert np.array_equal(tg.hessian(lambda x: x.sum())(X), np.zeros((3, 3)))
-    assert np.array_equal(tg.jvp(lambda x: np.ones(2), (X,), (X,))[1], np.zeros(2))
-    assert np.array_equal(tg.linearize(lambda x: np.ones(2), X)[1](X), np.zeros(2))
+    assert np.array_equal(tg.jvp(lambda _: np.ones(2), (X,), (X,))[1], np.zeros(2))
+    assert np.array_equal(tg.linearize(lambda _: np.ones(2), X)[1](X), np.zeros(2))
 
 
 # ---------------------------------------------------------------------------------------------- refused

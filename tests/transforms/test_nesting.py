@@ -70,9 +70,11 @@ def test_a_closure_made_by_a_derivative(outer, inner):
 
 
 def test_three_deep():
-    for a, b, c in itertools.product(MODES, MODES, MODES):
-        value = a(lambda x: x * b(lambda y: x * y * c(lambda z: x * y * z)(2.0))(3.0))(2.0)
-        assert value == 6 * 3 * 2.0**2 / 3 * 3, (a, b, c)  # x * d/dy (x*y * x*y) = 2 x^3 y
+    def nested(a, b, c):
+        return a(lambda x: x * b(lambda y: x * y * c(lambda z: x * y * z)(2.0))(3.0))(2.0)
+
+    for modes in itertools.product(MODES, MODES, MODES):
+        assert nested(*modes) == 72.0, modes  # x * d/dy (x*y * x*y) = 2 * x**3 * y, and d/dx of it 6 * x**2 * y
 
 
 def test_tensors_of_a_user_inside():

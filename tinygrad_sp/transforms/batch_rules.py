@@ -91,6 +91,24 @@ def _setitem(size: int, batched: Sequence[bool], x: Any, v: Any, *, index: tuple
     return first(indexing.SetItem.apply(last(x), v, index=_full(index, x.ndim - 1)))
 
 
+@batches(products.MatMul)
+def _matmul(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
+    """One matrix for all examples meets all of them in one product; matrices of their own are a stack."""
+    if x.ndim == 3 and y.ndim == 2 and batched[0] and not batched[1]:
+        return np.reshape(np.reshape(x, (size * x.shape[1], x.shape[2])) @ y, (size, x.shape[1], y.shape[1]))
+    if x.ndim == 2 and y.ndim == 3 and batched[1] and not batched[0]:
+        if y.shape[-1] == 1:  # vectors: their rows times the transposed matrix
+            return np.expand_dims(np.reshape(y, y.shape[:2]) @ np.swapaxes(x, 0, 1), -1)
+        side = np.reshape(np.transpose(y, (1, 0, 2)), (y.shape[1], size * y.shape[2]))
+        return np.transpose(np.reshape(x @ side, (x.shape[0], size, y.shape[2])), (1, 0, 2))
+    missing = x.ndim - batched[0] - (y.ndim - batched[1])
+    if missing < 0 and batched[0]:
+        x = np.reshape(x, (size, *(1,) * -missing, *x.shape[1:]))
+    if missing > 0 and batched[1]:
+        y = np.reshape(y, (size, *(1,) * missing, *y.shape[1:]))
+    return products.MatMul.apply(x, y)
+
+
 @batches(products.Einsum)
 def _einsum(_size: int, batched: Sequence[bool], *arrays: Any, terms: tuple[str, ...], result: str) -> Any:
     spare = (c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in "".join((*terms, result)))

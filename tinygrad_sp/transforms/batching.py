@@ -66,12 +66,14 @@ class Batched(Nested, internal=True):
 
     def all_at_once(self, op: Op, batched: list[bool], values: list[Any], params: dict[str, Any]) -> Any:
         """Apply an op to all examples."""
+        if op.small:
+            return apply(op, aligned(batched, values), params)
         size = len(self.under)
         rule = RULES.get(op) or getattr(op, "batch", None)
         try:
             if rule is not None:
                 return rule(size, batched, *values, **params)
-            if op.small or op.linear == "pointwise" or not (op.own or len(values) > 1):
+            if op.linear == "pointwise" or not (op.own or len(values) > 1):
                 return apply(op, aligned(batched, values), params)
             if op.own:
                 raise NotImplementedError
@@ -102,11 +104,11 @@ def batch_of(kind: type[Any], value: Any) -> Any:
     return new
 
 
-def aligned(batched: Sequence[bool], values: Sequence[Any], every: bool = False) -> list[Any]:
+def aligned(batched: Sequence[bool], values: Sequence[Any], every: bool = False) -> Sequence[Any]:
     """Give batched arguments as many axes as the widest has, so that what broadcast still does; or all of them."""
     if len(values) == 1:
-        return list(values)
-    widths = [np.ndim(x) - b for x, b in zip(values, batched, strict=True)]
+        return values
+    widths = [getattr(x, "ndim", 0) - b for x, b in zip(values, batched, strict=True)]
     widest = max(widths)
     found = []
     for x, b, width in zip(values, batched, widths, strict=True):

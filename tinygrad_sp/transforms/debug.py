@@ -72,7 +72,7 @@ def _finite(x: Any) -> bool:
 def _watch(op: Op, values: Sequence[Any], params: dict[str, Any], out: Any, node: Node | None) -> None:
     """Look at an op's result."""
     if node is not None:
-        node.where = user_line()
+        node.where = user_line()  # type: ignore[attr-defined]
     for part in out if type(out) is tuple else (out,):
         if part is None or _finite(part) or not all(map(_finite, values)):
             continue

@@ -62,10 +62,10 @@ class Nested(Tensor, internal=True):
     @classmethod
     def at(cls, level: int) -> type[Any]:
         """Return the class of such values on a level: the level is the class's, not each value's."""
-        return _class_at(cls, level)
+        return cast(type[Any], _class_at(cast(Any, cls), level))
 
     @property
-    def _value(self) -> Any:  # type: ignore[override]
+    def _value(self) -> Any:
         """The plain array: what code that decides by values looks at."""
         under = self.under
         return under._value if isinstance(under, Traced) else under
@@ -115,12 +115,12 @@ class Nested(Tensor, internal=True):
         """Always False: it was made by a transform."""
         return False
 
-    @property
+    @property  # type: ignore[misc]
     def data(self) -> Any:
         """The array, to read."""
         return self.numpy()
 
-    @property
+    @property  # type: ignore[misc]
     def grad(self) -> None:
         """Always None."""
         return None
@@ -128,7 +128,7 @@ class Nested(Tensor, internal=True):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError(f"not possible with a value {self.what} by a transform: use tg.grad, tg.jvp, tg.vmap inside")
 
-    backward = register_hook = requires_grad_ = zero_grad = __reduce__ = _refuse  # type: ignore[assignment]
+    backward = register_hook = requires_grad_ = zero_grad = __reduce__ = _refuse
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise TypeError(
@@ -144,9 +144,9 @@ class Nested(Tensor, internal=True):
 
 
 @cache
-def _class_at(kind: type[Any], level: int) -> type[Any]:
+def _class_at(kind: Any, level: int) -> Any:
     about = {"__slots__": (), "level": level, "__doc__": kind.__doc__, "__module__": kind.__module__}
-    return cast(type[Any], type(kind)(kind.__name__, (kind,), about, internal=True))
+    return type(kind)(kind.__name__, (kind,), about, internal=True)
 
 
 _SLOTS = [vars(Traced)[name] for name in ("_grad", "_home", "_value", "node")]
@@ -205,6 +205,8 @@ def variable(kind: type[Any], value: Any, node: Node | None) -> Any:
 
 def lower(x: Any) -> Any:
     """Return an argument as the level above sees it: Tensors that nobody differentiates are just arrays."""
+    if type(x) is float or type(x) is int:
+        return x
     if isinstance(x, Traced):
         return x._taken() if x.node is None and not x.level else x
     return plain(x)

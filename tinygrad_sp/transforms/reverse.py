@@ -8,10 +8,10 @@ outside: if the sweep meets such a thing it is itself recorded, and the results 
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from ..tensor import Tensor, constant
 from .levels import DEPTH, Variable, always_recording, deeper, lower, strip, variable
 from .trees import Structure, Tree, flatten, unflatten
 
+F = TypeVar("F", bound=Callable[..., Any])
 Argnums = int | str | Sequence[int | str]
 _POSITIVE: Op = positive.op  # type: ignore[attr-defined]
 
@@ -152,22 +153,40 @@ class Arguments:
         self.places = [_place(name, f, p, args, kwargs) for p in picks]  # type: ignore[arg-type]
         self.leaves: list[Any] = []
         self.structures: list[Structure] = []
-        self.names: list[str] = []
         for place in self.places:
             leaves, structure = flatten(args[place] if isinstance(place, int) else kwargs[place])
-            title = f"{name}: argument {place!r}{_called(f, place)}"
-            self.names += [title + path for path in structure.paths()]
             self.leaves += leaves
             self.structures.append(structure)
-        self.leaves = [variable_value(x, n) for x, n in zip(self.leaves, self.names, strict=True)]
+        self.name = name
+        self.leaves = [self.checked(i, x) for i, x in enumerate(self.leaves)]
         self.tensors = any(isinstance(x, Traced) and not x.level for x in flatten((args, kwargs))[0])
+
+    def title(self, i: int) -> str:
+        """Say which argument a leaf is, for an error message."""
+        titles = [
+            f"{self.name}: argument {place!r}{_called(self.f, place)}{path}"
+            for place, structure in zip(self.places, self.structures, strict=True)
+            for path in structure.paths()
+        ]
+        return titles[i]
+
+    def checked(self, i: int, x: Any) -> Any:
+        """Return an argument that can be differentiated as an array or Tensor, or say why it can't be."""
+        value = x if isinstance(x, Traced) else np.asarray(x)[()]
+        dtype = value.dtype  # type: ignore[union-attr]
+        if dtype.kind not in "fc":
+            raise TypeError(
+                f"{self.title(i)} is {type(x).__name__} of dtype {dtype}: only floating and complex numbers can be "
+                "differentiated. Write 3.0, not 3, or name other arguments in argnums"
+            )
+        return value
 
     def call(self, leaves: Sequence[Any]) -> Tree:
         """Call the function with other values for what is differentiated."""
         items = iter(leaves)
         args, kwargs = list(self.args), dict(self.kwargs)
         for place, structure in zip(self.places, self.structures, strict=True):
-            (args if isinstance(place, int) else kwargs)[place] = structure.build(items)  # type: ignore[index,call-overload]
+            (args if isinstance(place, int) else kwargs)[place] = structure.build(items)  # type: ignore[index]
         return self.f(*args, **kwargs)
 
     def mirror(self, leaves: Sequence[Any]) -> Tree:
@@ -197,33 +216,24 @@ def _called(f: Any, place: int | str) -> str:
     return f" ({names[place]})" if isinstance(place, int) and place < len(names) else ""
 
 
-def variable_value(x: Any, name: str) -> Any:
-    """Return an argument that can be differentiated as an array or Tensor, or say why it can't be."""
-    value = x if isinstance(x, Traced) else np.asarray(x)[()]
-    if value.dtype.kind not in "fc":  # type: ignore[union-attr]
-        raise TypeError(
-            f"{name} is {type(x).__name__} of dtype {value.dtype}: only floating and complex numbers "  # type: ignore[union-attr]
-            "can be differentiated. Write 3.0, not 3, or name other arguments in argnums"
-        )
-    return value
-
-
-def cotangent_like(given: Any, out: Any, what: str) -> Any:
+def cotangent_like(given: Any, out: Any, what: Callable[[], str]) -> Any:
     """Check a cotangent (or tangent) against what it belongs to, and give it that dtype."""
     if isinstance(given, Traced):
         value: Any = given
     elif given is None:
         return None
     else:
-        value = np.array(given)[()]
+        value = np.asarray(given)[()]
     shape, dtype = np.shape(out), getattr(out, "dtype", np.dtype(float))
     if tuple(np.shape(value)) != tuple(shape):
-        raise ValueError(f"{what} has shape {tuple(np.shape(value))}, but what it belongs to has shape {tuple(shape)}")
+        raise ValueError(
+            f"{what()} has shape {tuple(np.shape(value))}, but what it belongs to has shape {tuple(shape)}"
+        )
     if dtype.kind not in "fc":
         return None
     if value.dtype != dtype:
         if not np.can_cast(value.dtype, dtype, "same_kind"):
-            raise TypeError(f"{what} has dtype {value.dtype}, which can't be cast to {dtype}")
+            raise TypeError(f"{what()} has dtype {value.dtype}, which can't be cast to {dtype}")
         value = value.astype(dtype)
     return value
 
@@ -287,8 +297,12 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
     def pull(cotangent: Any) -> Any:
         leaves = tape.structure.like(cotangent, "vjp: the cotangent")
-        names = [f"vjp: the cotangent{path}" for path in tape.structure.paths()]
-        checked = [cotangent_like(c, y, n) for c, y, n in zip(leaves, tape.leaves, names, strict=True)]
+
+        def title(i: int) -> str:
+            return f"vjp: the cotangent{list(tape.structure.paths())[i]}"
+
+        pairs = enumerate(zip(leaves, tape.leaves, strict=True))
+        checked = [cotangent_like(c, y, partial(title, i)) for i, (c, y) in pairs]
         return given.mirror(tape.dressed(tape.pull(checked), checked))
 
     return (tape.result(), pull, aux) if has_aux else (tape.result(), pull)
@@ -369,17 +383,18 @@ def _scalar(tape: Tape) -> Any:
     return y
 
 
-def describe(f: Callable[..., Any], what: str) -> Callable[[Any], Any]:
+def describe(f: Callable[..., Any], what: str) -> Callable[[F], F]:
     """Say in a function's name and docstring what it is of."""
 
-    def describe(g: Any) -> Any:
+    def described(g: F) -> F:
         name = getattr(f, "__name__", "f")
-        g = functools.wraps(f, assigned=("__module__",), updated=())(g) if hasattr(f, "__module__") else g
+        g.__module__ = getattr(f, "__module__", __name__)
         g.__name__ = g.__qualname__ = f"{g.__name__}({name})"
+        g.__wrapped__ = f  # type: ignore[attr-defined]  # so that its signature is f's
         g.__doc__ = f"Return {what} of `{name}`."
         return g
 
-    return describe
+    return described
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -422,7 +437,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
 
-    return gradient  # type: ignore[no-any-return]
+    return gradient
 
 
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

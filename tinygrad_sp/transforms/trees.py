@@ -32,7 +32,8 @@ class Structure:
         parts = [child.build(leaves) for child in self.children]
         if issubclass(self.kind, dict):
             return dict(zip(self.keys, parts, strict=True))
-        return self.kind(*parts) if hasattr(self.kind, "_fields") else self.kind(parts)
+        make: Callable[..., Tree] = self.kind
+        return make(*parts) if hasattr(make, "_fields") else make(parts)
 
     def paths(self, path: str = "") -> Iterator[str]:
         """Say where each leaf is: ``['w'][0]``."""
