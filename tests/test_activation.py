@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 import tinygrad_sp as tg
 from tinygrad_sp.ops import erf as erf_module
+from tinygrad_sp.ops.rectifier import only
 
 SMOOTH = ["softplus", "sigmoid", "logsigmoid", "silu", "mish", "softsign", "gelu", "erf", "erfc", "tanh"]
 CORNERED = ["relu", "leaky_relu", "elu", "selu", "celu", "hardtanh"]
@@ -126,6 +127,16 @@ def test_derivative_at_corners(function, params, x, expected):
 def test_nothing_leaks_from_where_the_derivative_is_zero(function):
     cotangent = np.array([inf, nan, 1.0])
     np.testing.assert_array_equal(gradient(function, [-2.0, -3.0, 0.5], cotangent=cotangent), [0, 0, 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ">f8"])
+@pytest.mark.parametrize("n", [3, 3000])
+def test_masking_bits_is_choosing(dtype, n):
+    x = np.resize([-1.0, inf, nan, -0.0, 5.0, -inf], n).astype(dtype)[::-1]
+    condition = np.resize([True, False, True, False, False], n)
+    np.testing.assert_array_equal(only(condition, x), np.where(condition, x, 0))
+    assert only(condition, x).dtype == x.dtype.newbyteorder("=")
+    assert only(np.array([True]), x).shape == x.shape
 
 
 WRONG = [

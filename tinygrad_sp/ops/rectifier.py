@@ -32,6 +32,38 @@ def _number(value: Any, name: str) -> float:
     return float(value)
 
 
+class Only(Op):
+    """x where a condition holds and 0 elsewhere, whatever x is there: np.where(condition, x, 0)."""
+
+    linear, masks, holomorphic = "pointwise", True, False
+    conditions = 1
+    cases = (((3, 4), (3, 4)), ((4,), (3, 1)))
+
+    @staticmethod
+    def forward(condition: Any, x: Any) -> Any:
+        integer = _BITS.get(x.dtype) if type(x) is np.ndarray and x.size > 1000 else None
+        if integer is None or type(condition) is not np.ndarray or condition.shape != x.shape:
+            return np.where(condition, x, 0.0)[()]
+        # np.where branches at every element, 5 ns when it can't be guessed; masking the bits takes 0.7.
+        mask = condition.astype(integer)
+        np.negative(mask, out=mask)
+        np.bitwise_and(mask, x.view(integer), out=mask)
+        return mask.view(x.dtype)
+
+    backward = (
+        lambda _g, _o, _condition, _x: None,
+        lambda g, _o, condition, _x: only(condition, g),
+    )
+
+
+_BITS: dict[Any, type[np.integer[Any]]] = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}
+
+
+def only(condition: Any, x: Any) -> Any:
+    """Return x where the condition holds, 0 elsewhere."""
+    return Only.apply(condition, x)
+
+
 class Relu(Op):
     """max(x, 0)."""
 
@@ -43,7 +75,7 @@ class Relu(Op):
 
     @staticmethod
     def backward(grad: Any, out: Any, _x: Any) -> Any:
-        return np.where(out > 0, grad, 0.0)
+        return only(out > 0, grad)
 
 
 class LeakyRelu(Op):
@@ -91,7 +123,7 @@ class Hardtanh(Op):
 
     @staticmethod
     def backward(grad: Any, out: Any, _x: Any, *, lo: float, hi: float) -> Any:
-        return np.where((out > lo) & (out < hi), grad, 0.0)
+        return only((out > lo) & (out < hi), grad)
 
 
 # ---------------------------------------------------------------------------------------------- public
