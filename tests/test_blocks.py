@@ -133,6 +133,12 @@ def test_complex_needs_an_expression_of_its_own():
     assert both(1.0) == np.sinh(1.0)
 
 
+@pytest.mark.parametrize("x", [np.array(["1.5"]), np.array([None])])
+def test_only_numbers(x):
+    with pytest.raises(TypeError, match="numbers are wanted, not an array of dtype"):
+        softplus(x)
+
+
 class Stranger:
     """An array that speaks NumPy's protocol and refuses to become an ndarray, as CuPy's do."""
 

@@ -126,7 +126,9 @@ def _general(kernel: Kernel, complex_kernel: Kernel | None, arrays: Sequence[Any
 def _precision(*dtypes: np.dtype[Any]) -> tuple[np.dtype[Any], np.dtype[Any]]:
     """Return the dtype of the result, and the one to compute in."""
     dtype = np.result_type(*dtypes, np.bool).newbyteorder("=")
-    if dtype.kind not in "fc":
+    if dtype.kind not in "biufc":
+        raise TypeError(f"numbers are wanted, not an array of dtype {dtype}")
+    if dtype.kind in "biu":
         dtype = _FLOAT64
     return dtype, np.promote_types(dtype, _FLOAT64)
 
@@ -171,10 +173,10 @@ def _in_pieces(
     starts = deque(range(0, length, step))
 
     def work() -> None:
-        while starts:
+        while True:
             try:
                 start = starts.popleft()
-            except IndexError:  # another thread took the last one
+            except IndexError:  # none is left
                 return
             where, result = piece(start, start + step)
             out[where] = result
