@@ -292,6 +292,16 @@ def test_det_of_larger_singular_matrices():
     assert np.isnan(t.grad.numpy()).any()
 
 
+def test_det_of_many_matrices_on_the_way_to_singular():
+    x = np.random.default_rng(0).standard_normal((500, 3, 3))
+    x[:, 2] = x[:, 1] + x[:, 2] * np.logspace(0, -20, 500)[:, None]
+    for some in (x, x[:100], x[40:60], *x[::25]):
+        t, u = tg.Tensor(some), tg.Tensor(some)
+        tg.sum(la.det(t)).backward()
+        tg.sum(leibniz(u)).backward()
+        np.testing.assert_allclose(t.grad.numpy(), u.grad.numpy(), rtol=0, atol=1e-10)
+
+
 def test_slogdet_at_a_singular_matrix():
     with pytest.raises(la.LinAlgError, match=r"singular matrix.*det has"):
         la.slogdet(tg.Tensor(np.zeros((2, 2)))).logabsdet.backward()

@@ -55,14 +55,16 @@ def _adjugate(x: Any, det: Any) -> Any:
     The small singular values of x are lifted: y = x + u @ d @ v^H, with constants u, d, v.  Then
     det(x) = det(y) det(k) with the small matrix k = v^H inv(y) x v, and inv(x) follows from the Woodbury formula.
     """
-    every = x._everything() if isinstance(x, Traced) else x
-    if not every.size or not np.any(np.linalg.cond(every, 1) > eps_of(x) ** -0.25):
-        return det[..., None, None] * np.linalg.inv(x)
+    if not x.size:
+        return x
+    inverse = _safe_inverse(x)
+    if inverse is not None:
+        return det[..., None, None] * inverse
     value = concrete(x)
     u, s, vh = np.linalg.svd(value)
     largest = np.where(s[..., :1] > 0, s[..., :1], 1.0)
     lift = np.where(s <= eps_of(x) ** 0.25 * largest, largest, 0.0)
-    r = int(np.max(np.sum(lift > 0, axis=-1)))
+    r = max(1, int(np.max(np.sum(lift > 0, axis=-1))))
     vh = vh[..., value.shape[-1] - r :, :]
     ud = (u * lift[..., None, :])[..., value.shape[-1] - r :]
     y = x + ud @ vh
@@ -70,6 +72,18 @@ def _adjugate(x: Any, det: Any) -> Any:
     k_adjugate, k_det = _small_adjugate(vh @ inverse @ x @ adjoint(vh), r)
     within = (inverse @ ud) @ k_adjugate @ (vh @ inverse)
     return np.linalg.det(y)[..., None, None] * (k_det[..., None, None] * inverse + within)
+
+
+def _safe_inverse(x: Any) -> Any:
+    """The inverse of each matrix if all are well conditioned, else None."""
+    try:
+        inverse = np.linalg.inv(x)
+    except np.linalg.LinAlgError:
+        return None
+    sizes = [
+        np.sum(np.abs(z._everything() if isinstance(z, Traced) else z), axis=-2).max(axis=-1) for z in (x, inverse)
+    ]
+    return None if np.any(sizes[0] * sizes[1] > eps_of(x) ** -0.25) else inverse
 
 
 def _small_adjugate(k: Any, r: int) -> tuple[Any, Any]:
