@@ -44,6 +44,10 @@ def _averaged(c: Any) -> Any:
     return c / shape[0] if shape and shape[0] > 1 else c
 
 
+def _passed(c: Any, g: Any) -> Any:
+    return g if not isinstance(g, tuple) and np.shape(_value(g)) == np.shape(_value(c)) else c
+
+
 def _detached(c: Any) -> Any:
     return c.detach() if isinstance(c, graph.Traced) else c
 
@@ -66,7 +70,7 @@ FIRST: dict[str, Mutation] = {
     "rolled": lambda c, _g: np.roll(c, 1, -1) if np.ndim(_value(c)) else c,
     "first row only (missing sum)": lambda c, _g: _first_row(c),
     "averaged, not summed": lambda c, _g: _averaged(c),
-    "cotangent passed through": lambda c, g: g if np.shape(_value(g)) == np.shape(_value(c)) else c,
+    "cotangent passed through": lambda c, g: _passed(c, g),
     "cotangent clipped": lambda c, _g: np.where(np.abs(_value(c)) > 3, 0.5, 1.0) * c,
 }
 SECOND: dict[str, Mutation] = {

@@ -1,7 +1,12 @@
-"""The checker finds every broken rule: each rule of each op, broken in more than a dozen ways."""
+"""The checker finds every broken rule: each rule of each op, broken in more than a dozen ways.
+
+All of them are tried with MUTATIONS=all in the environment (some minutes); otherwise each rule is broken in a
+few ways, others for each op in turn.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +26,13 @@ OPS = [
     if op.backward is not None and type(op).__module__.startswith("tinygrad_sp.") and not op.name.startswith("_")
 ]
 COUNT = {"broken": 0, "found": 0}
+ALL = os.environ.get("MUTATIONS") == "all"
+
+
+def _some(names: list[str], op: graph.Op, count: int) -> list[str]:
+    """All names, or a few that differ from op to op."""
+    first = OPS.index(op) * count
+    return names if ALL else [names[(first + k) % len(names)] for k in range(min(count, len(names)))]
 
 
 def _verdict(op: graph.Op, e: Example, order: int) -> str:
@@ -47,17 +59,22 @@ def _second_order(op: graph.Op, e: Example, argument: int, name: str) -> str:
         return _verdict(op, e, 2)
 
 
-@pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+# They want symmetric matrices, or are fixed up to a phase only: see test_every_op.
+UNUSUAL = ("custom_vjp", "Distinct", "Eigh", "Eigvalsh", "Cholesky", "Eig", "Eigvals", "SVD")
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if op.name not in UNUSUAL], ids=lambda op: op.name)
 def test_every_broken_rule_is_found(op: graph.Op) -> None:
     some, missed = m.subjects(op), []
     with np.errstate(all="ignore"):
         for argument in range(max(len(e.arrays) for e in some)):
-            verdicts = {name: _first_order(op, some, argument, name) for name in m.FIRST}
+            names = {"dropped", *_some(list(m.FIRST), op, 2)}
+            verdicts = {name: _first_order(op, some, argument, name) for name in names}
             if verdicts["dropped"] is not None:  # the argument has a gradient
                 with_gradient = (e for e in some if argument < len(e.arrays))
                 dropped = m.FIRST["dropped"]
                 e = next(e for e in with_gradient if not m.same_gradient(op, e, argument, dropped))
-                verdicts |= {name: _second_order(op, e, argument, name) for name in m.SECOND}
+                verdicts |= {name: _second_order(op, e, argument, name) for name in _some(list(m.SECOND), op, 1)}
             COUNT["broken"] += sum(v is not None for v in verdicts.values())
             COUNT["found"] += sum(v == "fail" for v in verdicts.values())
             missed += [f"argument {argument}: {n}: {v}" for n, v in verdicts.items() if v not in (None, "fail")]

@@ -114,7 +114,7 @@ class Checker:
 
         With a full mantissa: steps of few bits would add up exactly, and rounding would hide.
         """
-        unit = power_of_two(self.p.x) * self.p.x.dtype.type(MANTISSA)
+        unit: Array = power_of_two(self.p.x) * self.p.x.dtype.type(MANTISSA)
         for start, stop in zip(self.p.edges[:-1], self.p.edges[1:], strict=True):
             part = unit[start:stop]
             some = part[self.p.x[start:stop] != 0]

@@ -91,11 +91,14 @@ def _transposed(c: Checker, side: Analytic, u: Array, tangent: Array) -> Problem
     with np.errstate(all="ignore"):
         ahead = v * np.nan_to_num(tangent.astype(np.float64))
         behind = back * u.astype(np.float64)
-        eps = max(EPS64, float(np.finfo(tangent.dtype).eps))
+        eps = max(
+            EPS64,
+            float(np.finfo(tangent.dtype).eps),
+            *(float(np.finfo(a.dtype).eps) for a in (*side.p.native, *side.p.out)),
+        )
         bar = 256 * eps * (np.linalg.norm(ahead) + np.linalg.norm(behind)) + np.linalg.norm(slack * u) * 4
         off = abs(ahead.sum() - behind.sum())
         if np.isfinite(off) and off > max(bar, 1e-11 * np.abs(ahead).sum()):
             text = f"jvp and vjp are not transposes: <v, J u> is {ahead.sum():.12g}, <J' v, u> is {behind.sum():.12g}"
             return Problem("transpose", text)
-    del side
     return None
