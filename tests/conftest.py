@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-import tinygrad_sp as tg
-
 _slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile("ci", derandomize=True, max_examples=12, deadline=None, suppress_health_check=_slow)
 settings.register_profile("thorough", max_examples=400, deadline=None, suppress_health_check=_slow)
@@ -17,10 +15,3 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def _names_of_the_examples(doctest_namespace):
-    """Give the documentation's examples the two names that they always need."""
-    doctest_namespace["np"] = np
-    doctest_namespace["tg"] = tg
