@@ -55,13 +55,13 @@ CALLS = {
     "opt_einsum.contract": ("opt_einsum", "opt_einsum.contract('ab,cb,c->a', x, x, x[:, 0])"),
 }
 REFUSED = {
-    "scipy.stats.entropy": ("scipy", "stats.entropy(v)", "SciPy's special functions take unknown arrays by np.asarray"),
+    "scipy.stats.entropy": ("scipy", "stats.entropy(v)", "its special functions call np.asarray"),
     "scipy.stats.ttest_rel": ("scipy", "stats.ttest_rel(v, w)", "its p-value needs such a special function"),
-    "scipy.signal.convolve": ("scipy", "signal.convolve(v, w)", "method='auto' measures plain arrays; fftconvolve works"),
+    "scipy.signal.convolve": ("scipy", "signal.convolve(v, w)", "method='auto' measures arrays; fftconvolve works"),
     "scipy.integrate.simpson": ("scipy", "integrate.simpson(x)", "written for np.asarray only"),
     "scipy.ndimage.gaussian_filter": ("scipy", "ndimage.gaussian_filter(x, 1.0)", "compiled; a plain array goes in"),
     "scipy.fft.dct": ("scipy", "fft.dct(v)", "compiled; a plain array goes in"),
-    "einops.rearrange": ("einops", "einops.rearrange(x, 'a b -> b a')", "it knows frameworks by name; use einops.array_api"),
+    "einops.rearrange": ("einops", "einops.rearrange(x, 'a b -> b a')", "einops.array_api is for standard arrays"),
 }
 
 

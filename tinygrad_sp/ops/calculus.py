@@ -65,8 +65,8 @@ def diff(x: Any, /, n: int = 1, axis: int = -1, prepend: Any = None, append: Any
     if n < 0 or not x.ndim:
         raise ValueError(f"diff: n={n} differences of an array of shape {tuple(x.shape)}")
     at = negative_axis(axis, x.ndim)
-    parts = [_edge(prepend, x, at), x, _edge(append, x, at)]
-    x = concatenate([p for p in parts if p is not None], at) if n and len(parts) - parts.count(None) > 1 else x
+    parts = [p for p in (_edge(prepend, x, at), x, _edge(append, x, at)) if p is not None]
+    x = concatenate(parts, at) if n and len(parts) > 1 else x
     for _ in range(n):
         after, before = x[along(at, slice(1, None))], x[along(at, slice(None, -1))]
         x = after != before if x.dtype == bool else after - before
