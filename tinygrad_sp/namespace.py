@@ -147,11 +147,16 @@ def value_of(x: Any) -> Any:
     return type(x)(map(value_of, x)) if type(x) in (tuple, list) else x
 
 
-def asking(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return NumPy's function as one that looks at Tensors' values; what it says is no array."""
+def _dtype_of(x: Any) -> Any:
+    """Return an array of a Tensor's dtype: a Tensor being batched has one too, though no value."""
+    return np.empty(0, x.dtype) if isinstance(x, Tensor) else x
+
+
+def asking(function: Callable[..., Any], of: Callable[[Any], Any] = value_of) -> Callable[..., Any]:
+    """Return NumPy's function as one that looks at Tensors' values, or dtypes; what it says is no array."""
 
     def ask(*args: Any, **kwargs: Any) -> Any:
-        return function(*map(value_of, args), **{key: value_of(x) for key, x in kwargs.items()})
+        return function(*map(of, args), **{key: of(x) for key, x in kwargs.items()})
 
     ask.__name__ = ask.__qualname__ = function.__name__
     ask.__doc__ = f"Answer as ``numpy.{function.__name__}`` does, of the values."
@@ -161,12 +166,12 @@ def asking(function: Callable[..., Any]) -> Callable[..., Any]:
 allclose = asking(np.allclose)
 array_equal = asking(np.array_equal)
 array_equiv = asking(np.array_equiv)
-common_type = asking(np.common_type)
-iscomplexobj = asking(np.iscomplexobj)
-isrealobj = asking(np.isrealobj)
+common_type = asking(np.common_type, _dtype_of)
+iscomplexobj = asking(np.iscomplexobj, _dtype_of)
+isrealobj = asking(np.isrealobj, _dtype_of)
 may_share_memory = asking(np.may_share_memory)
 min_scalar_type = asking(np.min_scalar_type)
-result_type = asking(np.result_type)
+result_type = asking(np.result_type, _dtype_of)
 shares_memory = asking(np.shares_memory)
 for _function in (np.array2string, np.array_repr, np.array_str, np.save, np.savez, np.savez_compressed, np.savetxt):
     asking(_function)

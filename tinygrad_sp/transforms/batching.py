@@ -208,7 +208,7 @@ class _Call:
         self.leaves, self.structure = flatten((args, kwargs))
         in_axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
         self.axes = self.structure.spread((in_axes, 0), "vmap: in_axes")
-        paths = [p.replace("[0]", "argument ", 1).replace("[1]", "argument ", 1) for p in self.structure.paths()]
+        paths = ["argument " + path[4:].replace("]", "", 1) for path in self.structure.paths()]
         sizes = {}
         for i, (x, axis, path) in enumerate(zip(self.leaves, self.axes, paths, strict=True)):
             if axis is None:

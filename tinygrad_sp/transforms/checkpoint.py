@@ -122,10 +122,9 @@ class _Checkpoint(Op):
         return arrays
 
     @staticmethod
-    def backward(grad: Any, _out: Any, *_arrays: Any, again: _Again, parents: tuple[Node, ...]) -> Any:
+    def backward(grad: Any, out: Any, *_arrays: Any, again: _Again, parents: tuple[Node, ...]) -> Any:
         atoms = again()
-        # Only on level 0 are sweeps recorded by `lift`; above, what is differentiated lies in the values.
-        lifted = not atoms[0].level and any(isinstance(g, Traced) and not g.level for g in grad)
+        lifted = isinstance(out[0], Traced)  # the mark that `_node` left: whether this sweep is being recorded
         roots = [(a.node, g) for a, g in zip(atoms, _padded(grad, len(atoms)), strict=True) if g is not None]
         # A `where` outside may rely on 0 * inf being 0 in here; a sweep that minds it is slower.
         found = sweep(roots, parents, lift=make_tensor if lifted else None, release=False, masked=lifted)
@@ -145,7 +144,7 @@ def _finite(x: Any) -> bool:
 def _node(parents: tuple[Node, ...], again: _Again) -> Node:
     node: Node = new(Node)
     node.op, node.form, node.age = _Checkpoint.op, tuple, next_age()
-    node.rest = (parents, None, (None,) * len(parents), {"again": again, "parents": parents})
+    node.rest = (parents, (np.float64(0),), (None,) * len(parents), {"again": again, "parents": parents})
     return node
 
 

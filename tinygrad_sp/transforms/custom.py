@@ -233,8 +233,7 @@ class _Custom(Op):
     @staticmethod
     def batch(size: int, batched: Sequence[bool], *arrays: Any, call: _Call) -> Any:
         """Run the user's functions on all examples at once."""
-        mapped = _Mapped(call, size, batched)
-        mapped.saving = call.saving
+        mapped = _Mapped(call, size, batched)  # saves nothing: ``fwd`` may call the function itself
         out = apply(_Custom.op, arrays, {"call": mapped})
         call.results, call.forms = mapped.call.results, mapped.call.forms
         return out

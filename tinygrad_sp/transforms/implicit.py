@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import Traced
+from .batching import Batched
 from .custom import custom_vjp
-from .levels import stop_gradient
+from .levels import lower, stop_gradient
 from .reverse import vjp
 from .trees import Tree, flatten, unflatten
 
@@ -72,7 +73,7 @@ def fixed_point(
             if _close(new, x, tol):
                 return new
             x = new
-        change = max(np.max(np.abs(a - b), initial=0.0) for a, b in zip(new, x, strict=True))
+        change = max(_size(a - b) for a, b in zip(step(x, theta), x, strict=True))
         raise RuntimeError(f"fixed_point: no convergence in {max_iter} iterations; the last changed x by {change:.3g}")
 
     def forward(x0: list[Any], theta: Tree) -> tuple[list[Any], Any]:
@@ -104,18 +105,22 @@ def fixed_point(
 
 
 def _constant(x: Any) -> Any:
-    if isinstance(x, Traced):
-        if x.node is not None or x.level:
-            raise TypeError(
-                "fixed_point: f uses a Tensor that is being differentiated and is not in theta; put it there"
-            )
-        x = x._taken()
-    return np.asarray(x)[()]
+    inner = x
+    while isinstance(inner, Batched):
+        inner = inner.under
+    if isinstance(inner, Traced) and (inner.node is not None or inner.level):
+        raise TypeError("fixed_point: f uses a Tensor that is being differentiated and is not in theta; put it there")
+    return x if isinstance(x, Batched) else np.asarray(lower(x))[()]
 
 
 def _close(new: Sequence[Any], old: Sequence[Any], tol: float | None) -> bool:
     for a, b in zip(new, old, strict=True):
         bound = 4 * np.finfo(a.dtype).eps if tol is None else tol
-        if not np.max(np.abs(a - b), initial=0.0) <= bound * np.max(np.abs(a), initial=0.0):
+        if not _size(a - b) <= bound * _size(a):
             return False
     return True
+
+
+def _size(x: Any) -> Any:
+    """Return the largest absolute value, of all examples of a batch."""
+    return np.max(np.abs(x._everything() if isinstance(x, Traced) else x), initial=0.0)

@@ -103,6 +103,7 @@ class Nested(Tensor, internal=True):
 
     def detach(self) -> Any:
         """Return the same value, constant on every level."""
+        self._leave("detach()")
         return stop_gradient(self)
 
     @property

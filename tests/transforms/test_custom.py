@@ -1,0 +1,317 @@
+"""A user's own ops: right or refused at the second order, never silently wrong; and hooks."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygrad_sp as tg
+
+X = np.array([0.5, -1.0, 2.0])
+
+
+class Cube(tg.Op):
+    cases = (((3,),),)
+
+    def forward(x):
+        return x * x * x
+
+    def backward(grad, _out, x):
+        return grad * 3 * x**2
+
+
+def cube(**rules):
+    """Make an op like `Cube`, with another backward."""
+    body = {"forward": lambda x: x * x * x, "__module__": __name__, **rules}
+    return type("MyCube", (tg.Op,), body).apply
+
+
+SECOND = [
+    lambda f: tg.grad(tg.grad(f))(2.0),
+    lambda f: tg.jvp(tg.grad(f), (2.0,), (1.0,))[1],
+    lambda f: tg.grad(lambda x: tg.jvp(f, (x,), (1.0,))[1])(2.0),
+    lambda f: tg.hessian(f)(2.0),
+    lambda f: tg.hvp(f, (2.0,), (1.0,)),
+    lambda f: tg.vhp(f, (2.0,), (1.0,)),
+    lambda f: tg.linearize(tg.grad(f), 2.0)[1](1.0),
+]
+
+
+def quiet(function, *args):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return function(*args)
+
+
+def taped(f):
+    x = tg.Tensor(2.0)
+    f(x).backward(create_graph=True)
+    first, x.grad = x.grad, None
+    first.backward()
+    return x.grad
+
+
+def test_an_op_in_a_few_lines_is_differentiated_to_every_order():
+    for second in (*SECOND, taped):
+        assert quiet(second, Cube.apply) == 12.0
+    assert tg.grad(tg.grad(tg.grad(Cube.apply)))(2.0) == 6.0
+    assert tg.jvp(Cube.apply, (2.0,), (1.0,)) == (8.0, 12.0)
+
+
+def _plain(x):
+    return x.numpy() if isinstance(x, tg.Tensor) else x
+
+
+LEAVING = {
+    "numpy": lambda g, _o, x: g * 3 * _plain(x) ** 2,
+    "data": lambda g, _o, x: g * 3 * (x.data if isinstance(x, tg.Tensor) else x) ** 2,
+    "detach": lambda g, _o, x: g * 3 * (x.detach() if isinstance(x, tg.Tensor) else x) ** 2,
+    "item": lambda g, _o, x: g * 3 * x.item() ** 2,
+    "float": lambda g, _o, x: g * 3 * float(x) ** 2,
+    "tolist": lambda g, _o, x: g * 3 * np.asarray(x.tolist()) ** 2,
+    "asarray": lambda g, _o, x: g * 3 * np.asarray(x) ** 2,
+    "a result": lambda g, _o, x: g * 3 * _plain(x * x),
+    "a new variable": lambda g, _o, x: g * 3 * tg.Tensor(_plain(x)) ** 2 if isinstance(x, tg.Tensor) else g * 3 * x**2,
+}
+
+
+@pytest.mark.parametrize("how", LEAVING)
+def test_a_backward_that_leaves_the_graph_is_refused_at_the_second_order(how):
+    f = cube(backward=LEAVING[how])
+    assert tg.grad(f)(2.0) == 12.0
+    for second in (*SECOND, taped):
+        with pytest.raises(TypeError, match=r"MyCube"):
+            quiet(second, f)
+
+
+def test_no_grad_within_a_backward_does_not_stop_its_derivative():
+    def backward(grad, _out, x):
+        with tg.no_grad():
+            slope = 3 * x**2
+        return grad * slope
+
+    f = cube(backward=backward)
+    for second in (*SECOND, taped):
+        assert quiet(second, f) == 12.0
+
+
+def test_what_is_constant_on_purpose_says_so():
+    f = cube(backward=lambda g, _o, x: g * 3 * tg.stop_gradient(x) ** 2)
+    assert tg.grad(f)(2.0) == 12.0 and tg.grad(tg.grad(f))(2.0) == 0.0
+
+
+def test_forward_mode_through_a_backward_that_leaves_with_its_cotangent_is_refused():
+    f = cube(backward=lambda g, _o, x: _plain(g) * 3 * x**2)
+    assert tg.grad(f)(2.0) == 12.0
+    with pytest.raises(TypeError, match="MyCube"):
+        tg.jvp(f, (2.0,), (1.0,))
+    with pytest.raises(TypeError, match="MyCube"):
+        tg.linearize(f, 2.0)
+
+
+def test_several_results_and_arguments():
+    class Polar(tg.Op):
+        def forward(x, y):
+            return np.hypot(x, y), np.arctan2(y, x)
+
+        def backward(grad, out, x, y):
+            r, _ = out
+            gr, ga = (0.0 if g is None else g for g in (*grad, None)[:2])
+            return gr * x / r - ga * y / r**2, gr * y / r + ga * x / r**2
+
+    def f(v):
+        r, a = Polar.apply(v[0], v[1])
+        return r * a
+
+    def same(v):
+        return np.hypot(v[0], v[1]) * np.arctan2(v[1], v[0])
+
+    v = np.array([0.6, 1.1])
+    np.testing.assert_allclose(tg.grad(f)(v), tg.grad(same)(v))
+    np.testing.assert_allclose(quiet(tg.hessian(f), v), tg.hessian(same)(v), rtol=1e-12)
+    np.testing.assert_allclose(tg.jvp(f, (v,), (v,))[1], tg.jvp(same, (v,), (v,))[1])
+    np.testing.assert_allclose(quiet(tg.vmap(tg.grad(f)), np.stack([v, 2 * v]))[1], tg.grad(same)(2 * v))
+
+
+# ---------------------------------------------------------------------------------------------- custom_vjp
+
+
+def make(**options):
+    """Make log(1 + exp(x)) with a backward of its own."""
+
+    @tg.custom_vjp
+    def softplus(x):
+        return np.log1p(np.exp(x))
+
+    def fwd(x):
+        e = np.exp(x)
+        return np.log1p(e), (e, 1 + e)
+
+    def bwd(saved, g):
+        e, one_plus = saved
+        return (g * e / one_plus,)
+
+    softplus.defvjp(options.get("fwd", fwd), options.get("bwd", bwd))
+    return softplus
+
+
+def test_custom_vjp_at_every_order_in_every_mode():
+    f = make()
+    assert type(f(0.5)) is np.float64 and f.__name__ == "softplus"
+    x = 0.5
+    s = 1 / (1 + np.exp(-x))
+    np.testing.assert_allclose(tg.grad(f)(x), s)
+    for second in SECOND:
+        np.testing.assert_allclose(second(f), tg.grad(tg.grad(tg.softplus))(2.0), rtol=1e-14)
+    np.testing.assert_allclose(tg.grad(tg.grad(tg.grad(f)))(x), s * (1 - s) * (1 - 2 * s), rtol=1e-13)
+    np.testing.assert_allclose(tg.vmap(tg.grad(f))(X), tg.elementwise_grad(tg.softplus)(X))
+    np.testing.assert_allclose(tg.vmap(tg.grad(tg.grad(f)))(X), [tg.grad(tg.grad(tg.softplus))(x) for x in X])
+    np.testing.assert_allclose(tg.grad(lambda x: tg.vmap(f)(x).sum())(X), tg.elementwise_grad(tg.softplus)(X))
+    np.testing.assert_allclose(tg.jacobian(tg.vmap(f))(X), np.diag(tg.elementwise_grad(tg.softplus)(X)))
+
+
+def test_custom_vjp_is_really_used():
+    clipped = tg.custom_vjp(lambda x: x)
+    clipped.defvjp(lambda x: (x, None), lambda _, g: (np.clip(g, -1.0, 1.0),))
+    assert tg.grad(lambda x: 10 * clipped(x))(3.0) == 1.0
+    x = tg.Tensor(3.0)
+    (10 * clipped(x)).backward()
+    assert x.grad.item() == 1.0
+
+
+def test_custom_vjp_with_trees_and_fixed_arguments():
+    @tg.custom_vjp
+    def affine(p, x, power):
+        return {"y": p["w"] * x, "n": power}
+
+    from functools import partial
+
+    assert affine is not None
+
+    def scaled(f, x, k):
+        return f(x) * k
+
+    op = tg.custom_vjp(scaled, nondiff_argnums=(0,))
+    op.defvjp(lambda f, x, k: (f(x) * k, (x, k)), lambda f, res, g: (g * res[1] * np.cos(res[0]), g * f(res[0])))
+    np.testing.assert_allclose(tg.grad(partial(op, np.sin), argnums=(0, 1))(0.3, 2.0), (2 * np.cos(0.3), np.sin(0.3)))
+    affine.defvjp(
+        lambda p, x, power: (affine(p, x, power), (p, x)),
+        lambda res, g: ({"w": g["y"] * res[1]}, g["y"] * res[0]["w"], None),
+    )
+    g = tg.grad(lambda p, x: affine(p, x, 2)["y"].sum(), argnums=(0, 1))({"w": X}, X)
+    np.testing.assert_allclose(g[0]["w"], X)
+    np.testing.assert_allclose(tg.grad(lambda x: affine(x=x, p={"w": X}, power=2)["y"].sum())(X), X)
+
+
+def test_custom_vjp_batches_over_some_arguments():
+    @tg.custom_vjp
+    def f(w, x):
+        return (w * x).sum()
+
+    f.defvjp(lambda w, x: (f(w, x), (w, x)), lambda res, g: (g * res[1], g * res[0]))
+    xs = np.stack([X, 2 * X])
+    np.testing.assert_allclose(tg.vmap(f, in_axes=(None, 0))(X, xs), xs @ X)
+    both = tg.vmap(tg.grad(f, argnums=(0, 1)), in_axes=(None, 0))(X, xs)
+    np.testing.assert_allclose(both[0], xs)
+    np.testing.assert_allclose(both[1], np.stack([X, X]))
+    total = tg.grad(lambda w: tg.vmap(f, in_axes=(None, 0))(w, xs).sum())(X)
+    np.testing.assert_allclose(total, xs.sum(axis=0))
+
+
+def test_custom_vjp_of_foreign_code_is_refused_at_the_second_order():
+    gamma = tg.custom_vjp(math.gamma)
+    gamma.defvjp(lambda x: (math.gamma(x), x), lambda x, g: (g * math.gamma(x) * (math.log(x) - 0.5 / x),))
+    slope = math.gamma(2.5) * (math.log(2.5) - 0.2)
+    np.testing.assert_allclose(tg.grad(gamma)(2.5), slope)
+    np.testing.assert_allclose(tg.jvp(gamma, (2.5,), (2.0,))[1], 2 * slope)
+    for second in SECOND:
+        with pytest.raises(TypeError, match="custom_vjp"):
+            quiet(second, gamma)
+
+
+def test_a_saved_number_that_left_the_graph_is_refused():
+    f = make(
+        fwd=lambda x: (np.log1p(np.exp(x)), float(np.exp(x))),
+        bwd=lambda e, g: (g * e / (1 + e),),
+    )
+    assert tg.grad(f)(0.0) == 0.5
+    for second in SECOND:
+        with pytest.raises(TypeError, match=r"softplus|custom_vjp"):
+            quiet(second, f)
+
+
+def test_custom_vjp_mistakes():
+    w = tg.Tensor(2.0)
+    f = tg.custom_vjp(lambda x: x * w)
+    with pytest.raises(TypeError, match="defvjp"):
+        f(1.0)
+    f.defvjp(lambda x: (x * w, None), lambda _, g: (g * 2.0,))
+    with pytest.raises(TypeError, match="not an argument"):
+        f(tg.Tensor(1.0))
+    bad = make(bwd=lambda _, g: g)
+    with pytest.raises(ValueError, match="tuple of 1"):
+        tg.grad(bad)(1.0)
+    bad = make(bwd=lambda _, g: (g * np.ones(3),))
+    with pytest.raises(ValueError, match=r"shape \(3,\)"):
+        tg.grad(bad)(1.0)
+    bad = make(fwd=lambda x: x)
+    with pytest.raises(TypeError, match="pair"):
+        tg.grad(bad)(1.0)
+
+
+# ---------------------------------------------------------------------------------------------- hooks
+
+
+def test_a_hook_sees_and_replaces_the_cotangent():
+    x, seen = tg.Tensor([1.0, 2.0]), []
+    h = x * x
+    h.register_hook(lambda g: seen.append(g.tolist()))
+    h.register_hook(lambda g: g * 10)
+    (3 * h).sum().backward()
+    assert seen == [[3.0, 3.0]] and x.grad.tolist() == [60.0, 120.0]
+
+
+def test_a_hook_on_a_leaf_sees_the_whole_gradient_and_can_be_removed():
+    x, seen = tg.Tensor(2.0), []
+    remove = x.register_hook(lambda g: seen.append(g.item()))
+    (x * x + x).backward()
+    assert seen == [5.0]
+    remove()
+    remove()
+    (x * x).backward()
+    assert seen == [5.0] and x.grad.item() == 9.0
+
+
+def test_a_hook_s_result_is_differentiated_and_checked():
+    x = tg.Tensor(2.0)
+    y = x**2
+    y.register_hook(lambda g: g * x)
+    y.backward(create_graph=True)  # 2 x * x
+    first, x.grad = x.grad, None
+    first.backward()
+    assert first.item() == 8.0 and x.grad.item() == 8.0
+    z = x * np.ones(3)
+    z.register_hook(lambda _: np.ones(2))
+    x.grad = None
+    with pytest.raises(ValueError, match="shape"):
+        z.sum().backward()
+    assert x.grad is None
+
+
+def test_hooks_in_functional_derivatives():
+    seen = []
+
+    def f(x):
+        y = tg.sin(x)
+        y.register_hook(lambda g: seen.append(1) or 2 * g)
+        return y
+
+    np.testing.assert_allclose(tg.grad(f)(0.3), 2 * np.cos(0.3))
+    assert seen == [1]
+    x = tg.Tensor(0.3)
+    y = tg.sin(x)
+    y.register_hook(lambda g: 2 * g)
+    np.testing.assert_allclose(tg.gradients(y, x).item(), 2 * np.cos(0.3))
+    with pytest.raises(RuntimeError, match="constant"):
+        tg.Tensor(1.0, requires_grad=False).register_hook(print)
