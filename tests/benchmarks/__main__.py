@@ -76,6 +76,8 @@ def measure_one(name: str, frameworks: dict[str, Framework], effort: Effort, say
 
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Measure what was chosen, saying each result as it comes."""
+    if warning := machine.busy():
+        print(warning, file=sys.stderr)
     frameworks = find([BY_HAND, OURS, *chosen.peers])
     effort = Effort(rounds=chosen.rounds, limit=chosen.limit)
     results = []

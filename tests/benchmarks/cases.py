@@ -7,8 +7,8 @@ parameter so that the tests can run every workload tiny, and a slow framework ca
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class Workload:
     tiny: int
     probe: int | None = None
     kind: str = "time"  # or "memory": the peak of one run
+    refused: Mapping[str, str] = field(default_factory=dict)  # frameworks known not to manage it: why
 
 
 WORKLOADS: dict[str, Workload] = {}

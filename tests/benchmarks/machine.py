@@ -33,6 +33,12 @@ def memory() -> str:
         return "unknown memory"
 
 
+def busy() -> str:
+    """A warning if others are using the machine; threads that wait for each other then take many times as long."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return f"the machine is busy (load {load:.1f} on {cores()} cores): do not trust this run" if load > 0.5 else ""
+
+
 def describe() -> dict[str, str]:
     return {
         "processor": processor(),

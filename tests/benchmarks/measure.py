@@ -10,8 +10,11 @@ from __future__ import annotations
 import gc
 import math
 import random
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,16 +73,50 @@ def check(framework: Framework, case: Case, run: Runner) -> None:
             raise Disagreement(f"derivative {i} is off by {error:.1e}")
 
 
-def probe(framework: Framework, workload: Workload, effort: Effort) -> None:
-    """Give up early on one that would take too long, as its time at a small size tells."""
-    if workload.probe is None or workload.probe >= workload.size or framework.name == BY_HAND:
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Interrupt Python code that takes longer (compiled code finishes first); only where there are signals."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
         return
-    run = framework.runner(workload.build(workload.probe))
-    scale = workload.size / workload.probe
-    first = run_time(run)  # compiles, where something is compiled
-    for what, seconds in (("prepare", first * scale), ("run", run_time(run) * scale)):
-        if seconds > effort.limit * (5 if what == "prepare" else 1):
-            raise Lacking(f"would {what} for {seconds:,.0f} s")
+
+    def ring(_number: int, _frame: object) -> None:
+        raise Lacking(f"was not ready after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again and again: a callback may swallow the first
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def probe(framework: Framework, workload: Workload, effort: Effort) -> None:
+    """Give up early on one that would take too long, as its times at two small sizes tell."""
+    if workload.probe is None or 2 * workload.probe >= workload.size or framework.name == BY_HAND:
+        return
+    small, double = (framework.runner(workload.build(k * workload.probe)) for k in (1, 2))
+    scale = workload.size / (2 * workload.probe)
+    once, first = run_time(small), run_time(double)  # what is compiled is compiled here, often not in linear time
+    growth = max(1.0, math.log2(first / once)) if first > 0.5 else 1.0
+    seconds = first * scale**growth
+    if seconds > 3 * effort.limit:
+        raise Lacking(f"would prepare for {seconds:,.0f} s")
+    seconds = min(run_time(double), run_time(double)) * scale
+    if seconds > effort.limit:
+        raise Lacking(f"would run for {seconds:,.0f} s")
+
+
+def runner(framework: Framework, workload: Workload, case: Case, effort: Effort) -> Runner:
+    """The framework's runner of a case, once it has shown that it is right."""
+    if framework.name in workload.refused:
+        raise Lacking(workload.refused[framework.name])
+    with deadline(5 * effort.limit):
+        probe(framework, workload, effort)
+        run = framework.runner(case)
+        check(framework, case, run)
+        return run
 
 
 def prepare(
@@ -91,10 +128,7 @@ def prepare(
     for name, framework in frameworks.items():
         say(f"{name}: checking")
         try:
-            probe(framework, workload, effort)
-            run = framework.runner(case)
-            check(framework, case, run)
-            runners[name] = run
+            runners[name] = runner(framework, workload, case, effort)
         except Disagreement as error:
             result.skipped[name] = f"wrong: {error}"
             result.wrong.append(name)
@@ -102,6 +136,12 @@ def prepare(
             reason = str(error).strip().partition("\n")[0]
             result.skipped[name] = reason if isinstance(error, Lacking) else f"{type(error).__name__}: {reason}"[:100]
     return result, runners
+
+
+def estimate(run: Runner) -> float:
+    """About how long a run takes."""
+    seconds = run_time(run)
+    return seconds if seconds > 0.5 else min(seconds, run_time(run))
 
 
 def sample(run: Runner, number: int, warm: bool) -> float:
@@ -118,7 +158,7 @@ def sample(run: Runner, number: int, warm: bool) -> float:
 
 def take_turns(runners: Mapping[str, Runner], effort: Effort, say: Say) -> dict[str, list[float]]:
     """Samples of every runner; slow ones drop out of the later rounds."""
-    once = {name: min(run_time(run), run_time(run)) for name, run in runners.items()}
+    once = {name: estimate(run) for name, run in runners.items()}
     number = {name: max(1, math.ceil(effort.sample / max(t, 1e-9))) for name, t in once.items()}
     rounds = {n: min(effort.rounds, max(3, int(effort.budget / (number[n] * once[n])))) for n in runners}
     samples: dict[str, list[float]] = {name: [] for name in runners}

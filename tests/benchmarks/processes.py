@@ -58,6 +58,9 @@ def measure_peak(frameworks: Mapping[str, Framework], workload: Workload, effort
     result = Result(workload.name, workload.about, unit="B")
     for name, framework in frameworks.items():
         say(f"{name}: peak memory")
+        if name in workload.refused:
+            result.skipped[name] = workload.refused[name]
+            continue
         try:
             line = child(["-m", "tests.benchmarks.processes", name, workload.name], 4 * effort.limit)
             size = json.loads(line)["allocated" if framework.on_numpy else "resident"]

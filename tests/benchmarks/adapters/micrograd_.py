@@ -32,6 +32,8 @@ class Micrograd(Framework):
         return self._values(array)
 
     def constant(self, array: Array) -> Any:
+        if np.size(array) > 10 * LARGEST:
+            raise Lacking(f"constants above {10 * LARGEST} elements")
         return array.astype(object)
 
     def numpy(self, derivative: Any) -> Array:

@@ -127,7 +127,13 @@ def scatter_add(rows: int, index: Array, values: Array) -> Array:
     return result
 
 
-@workload("gather", "100,000 rows taken out of 10,000 x 64: the gradient is a scatter-add", size=10_000, tiny=4)
+@workload(
+    "gather",
+    "100,000 rows taken out of 10,000 x 64: the gradient is a scatter-add",
+    size=10_000,
+    tiny=4,
+    refused={"tinygrad": "makes a one-hot product of it, for minutes"},
+)
 def gather(n: int) -> Case:
     def loss(m: Any, table: Any, index: Any, c: Any) -> Any:
         return m.sum(m.rows(table, index) * c)
