@@ -31,12 +31,15 @@ from .ops.logaddexp import *
 from .ops.losses import *
 from .ops.matrices import *
 from .ops.ordering import *
+from .ops.pooling import *
 from .ops.products import *
 from .ops.rectifier import *
 from .ops.reduction import *
+from .ops.sets import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.statistics import *
-from .ops.ufunc_methods import reduce as _reduce
+from .ops.ufunc_methods import *
+from .ops.windows import *
 from .tensor import Tensor as Tensor
 from .transforms import *

@@ -19,6 +19,8 @@ from .indexing import Put, normal_index, value
 from .joining import stack, unstack
 from .shape import expand_dims, reshape
 
+__all__: list[str] = []  # reached through NumPy's ufuncs only
+
 Function = Callable[..., Any]
 
 

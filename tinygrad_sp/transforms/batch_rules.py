@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Op
-from ..ops import calculus, convolution, indexing, ordering, products, shape
+from ..ops import calculus, convolution, indexing, ordering, pooling, products, shape
 
 RULES: dict[Op, Callable[..., Any]] = {}
 
@@ -130,8 +130,8 @@ for _op in (
     indexing.TakeAlong,
     indexing.PutAlong,
     ordering.Shared,
-    convolution.ToLargest,
-    convolution.OfLargest,
+    pooling.ToLargest,
+    pooling.OfLargest,
 ):
     _spread_all(_op)
 
