@@ -7,6 +7,7 @@ overwritten, the rule of ``v`` reads what survived; where an index is repeated o
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -53,10 +54,12 @@ class GetItem(Op):
         """Add ``grad`` into a buffer of x's shape: no dense zeros per index, so a loop over elements is linear."""
         if not repeats(index):
             buffer[index] += grad
-        elif len(index) == 1 and buffer.flags.c_contiguous and np.size(grad) > 1000:
-            _add_rows(buffer.reshape(len(buffer), -1), np.asarray(index[0]).reshape(-1), grad)
-        else:
+            return
+        axis = _one_axis(index, buffer.ndim)
+        if axis is None or not buffer.flags.c_contiguous or np.size(grad) < 1000:
             np.add.at(buffer, index, grad)
+        else:
+            _add_slices(buffer, axis, np.asarray(next(p for p in index if not _whole(p))).reshape(-1), grad)
 
 
 class GetMasked(Op):
@@ -121,10 +124,23 @@ class SetItem(Op):
         return SetItem.apply(grad, 0.0, index=index), read
 
 
-def _add_rows(buffer: Any, rows: Any, grad: Any) -> None:
-    """Add rows of ``grad`` to rows of the buffer: one flat index is added at faster than rows are."""
-    n, width = buffer.shape
-    flat = (rows % n * width)[:, None] + np.arange(width)
+def _whole(part: Any) -> bool:
+    return part is Ellipsis or (isinstance(part, slice) and part == slice(None))
+
+
+def _one_axis(index: tuple[Any, ...], ndim: int) -> int | None:
+    """Return the axis along which an index of one array takes slices, None for any other index."""
+    at = [i for i, part in enumerate(index) if not _whole(part)]
+    if len(at) != 1 or not isinstance(index[at[0]], (list, np.ndarray)):
+        return None
+    return at[0] + (ndim - len(index) if any(part is Ellipsis for part in index[: at[0]]) else 0)
+
+
+def _add_slices(buffer: Any, axis: int, places: Any, grad: Any) -> None:
+    """Add slices of ``grad`` to slices of the buffer: one flat index is added at faster than slices are."""
+    shape = buffer.shape
+    before, n, after = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    flat = (np.arange(before)[:, None] * n + places % n)[:, :, None] * after + np.arange(after)
     np.add.at(buffer.reshape(-1), flat.reshape(-1), grad.reshape(-1))
 
 
@@ -224,6 +240,11 @@ def value(x: Any) -> Any:
     while isinstance(x, Traced):
         x = x._value
     return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def everything(x: Any) -> Any:
+    """Return the array behind an argument with all examples of a batch: to ask whether something holds anywhere."""
+    return x._everything() if isinstance(x, Traced) else np.asarray(x)
 
 
 @implements(np.take)

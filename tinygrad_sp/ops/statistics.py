@@ -12,7 +12,7 @@ import numpy as np
 from ..dispatch import implements
 from .axes import Axis, array, negative_axes
 from .constant import constant
-from .indexing import Put, value
+from .indexing import Put, everything, value
 from .reduction import max as _max
 from .reduction import mean, prod, sum, var
 from .reduction import min as _min
@@ -83,7 +83,7 @@ def average(
         weights = expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in axes))
     weights = np.broadcast_to(weights, x.shape)
     total = sum(weights, axis, keepdims=keepdims)
-    if np.any(value(total) == 0):
+    if np.any(everything(total) == 0):
         raise ZeroDivisionError("average: the weights sum to zero")
     result = sum(x * weights, axis, keepdims=keepdims) / total
     return (result, total) if returned else result
@@ -170,7 +170,7 @@ histogramdd = _histogram(np.histogramdd)
 def _without(x: Any, substitute: float) -> Any:
     """Put a number in the place of NaN; nothing flows to it."""
     x = array(x)
-    return np.where(np.isnan(value(x)), substitute, x).astype(x.dtype) if x.dtype.kind in "fc" else x
+    return np.where(np.isnan(x), substitute, x).astype(x.dtype) if x.dtype.kind in "fc" else x
 
 
 @implements(np.nansum)
@@ -199,7 +199,7 @@ def nancumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
 
 def _counted(x: Any, axis: Axis, keepdims: bool) -> Any:
     kind = np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else float
-    return np.sum(~np.isnan(value(x)), axis=axis, keepdims=keepdims, dtype=kind)
+    return np.sum(np.logical_not(np.isnan(x)), axis=axis, keepdims=keepdims, dtype=kind)
 
 
 @implements(np.nanmean)
@@ -222,7 +222,7 @@ def nanvar(
 ) -> Any:
     """Return the variance over axes of the elements that are not NaN."""
     x = array(x)
-    if not np.any(np.isnan(value(x))):
+    if not np.any(np.isnan(everything(x))):
         return var(x, axis, dtype, ddof, keepdims=keepdims, correction=correction)
     free = _counted(x, axis, keepdims) - (ddof if correction is None else correction)
     away = _without(x - nanmean(x, axis, dtype, keepdims=True), 0.0)
@@ -235,7 +235,7 @@ def nanvar(
 def nanstd(x: Any, /, axis: Axis = None, dtype: Any = None, ddof: float = 0, **options: Any) -> Any:
     """Return the standard deviation over axes of the elements that are not NaN; where it is 0, so is its derivative."""
     variance = nanvar(x, axis, dtype, ddof, **options)
-    flat = value(variance) == 0
+    flat = variance == 0
     return np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, variance)))
 
 
@@ -243,7 +243,7 @@ def _nan_extreme(x: Any, axis: Axis, keepdims: bool, reduction: Any, substitute:
     x = array(x)
     result = reduction(_without(x, substitute), axis, keepdims=keepdims)
     lost = _counted(x, axis, keepdims) == 0
-    return np.where(lost, np.nan, result) if np.any(lost) else result
+    return np.where(lost, np.nan, result) if np.any(everything(lost)) else result
 
 
 @implements(np.nanmax, (np.fmax, "reduce"))
