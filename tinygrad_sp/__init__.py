@@ -13,6 +13,8 @@ from . import random as random
 from .blocks import get_num_threads as get_num_threads
 from .blocks import set_num_threads as set_num_threads
 from .creation import *
+from .drawing import annotate as annotate
+from .drawing import draw as draw
 from .graph import Op as Op
 from .modes import enable_grad as enable_grad
 from .modes import no_grad as no_grad

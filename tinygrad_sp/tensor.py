@@ -318,6 +318,14 @@ class Tensor(ArrayMethods):
     def __dlpack_device__(self) -> tuple[int, int]:
         return np.empty(0).__dlpack_device__()
 
+    # ------------------------------------------------------------------------------------ looking at it
+
+    def graph(self, **options: Any) -> Any:
+        """Draw how this was computed: `tg.draw` of this Tensor, with its options."""
+        from .drawing import draw
+
+        return draw(self, **options)
+
     # ------------------------------------------------------------------------------------ hooks, copies
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:

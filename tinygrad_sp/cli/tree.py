@@ -1,14 +1,12 @@
-"""The recorded graph as an indented tree: each operation above what it read, what is shared shown once."""
+"""The recorded graph as an indented tree: operations and shapes only, nothing folded."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
-
-from ..graph import LEAF, Node
+from ..drawing.picture import picture
+from ..drawing.text import tree
+from ..graph import Node
 
 
 def graph_text(root: Node | None, names: Mapping[Node, str]) -> str:
@@ -42,53 +40,4 @@ def graph_text(root: Node | None, names: Mapping[Node, str]) -> str:
     """
     if root is None:
         return "nothing was recorded: the value does not depend on a variable in a differentiable way"
-    uses = _uses(root)
-    numbers: dict[Node, int] = {}
-    lines: list[tuple[str, str]] = []
-    pending: list[tuple[int, Any]] = [(0, root)]
-    while pending:
-        depth, item = pending.pop()
-        indent = "  " * depth
-        if not isinstance(item, Node):
-            lines.append((indent + item, ""))
-        elif item in numbers:
-            lines.append((f"{indent}[{numbers[item]}]", ""))
-        else:
-            label = names.get(item, item.op.name)
-            if uses[item] > 1 and item.op is not LEAF:
-                numbers[item] = len(numbers) + 1
-                label += f" [{numbers[item]}]"
-            lines.append((indent + label, "several" if item.form is tuple else str(item.shape)))
-            pending += [(depth + 1, child) for child in reversed(_children(item))]
-    width = max(len(label) for label, _ in lines)
-    return "\n".join(f"{label:{width}}   {shape}".rstrip() for label, shape in lines)
-
-
-def _uses(root: Node) -> Counter[Node]:
-    """How often each node is read."""
-    uses: Counter[Node] = Counter([root])
-    pending = [root]
-    while pending:
-        for parent in pending.pop().parents:
-            if parent is not None:
-                uses[parent] += 1
-                if uses[parent] == 1:
-                    pending.append(parent)
-    return uses
-
-
-def _children(node: Node) -> list[Node | str]:
-    """What an operation read: nodes, and the text of constants."""
-    return [
-        _constant(kept) if parent is None else parent
-        for parent, kept in zip(node.parents, node.kept[1], strict=False)  # a leaf has no parents
-    ]
-
-
-def _constant(kept: Any) -> str:
-    """Name a constant by its value where the graph has kept it, and it is one number."""
-    if kept is None:
-        return "constant"
-    if np.shape(kept) == () and isinstance(kept, int | float | complex | np.generic):
-        return str(kept)
-    return f"constant {tuple(kept.shape)}"
+    return tree(picture(root, None, names, limit=5_000, fold=False), columns=("shape",))
