@@ -1,4 +1,7 @@
-"""The command line: `python -m tests.benchmarks [workload ...]`, from the root of the repository."""
+"""The command line: `python -m tests.benchmarks [workload ...]`, from the root of the repository.
+
+Frameworks take the threads they like.  To compare them on one core: `taskset -c 0 python -m tests.benchmarks ...`.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,20 @@ from .measure import Result
 from .report import amount, best, brief, median, per_op, ratio
 
 LOST = 1.05  # a ratio to the best eager peer above this is a loss
-WHY: dict[str, str] = {}  # beginning of a workload's name: why we lose there
+WHY = {  # beginning of a workload's name (the last that fits counts): why we lose there
+    "softplus": "Below 10,000 elements the cost is that of recording two ops; above, of several NumPy passes where "
+    "a compiled kernel makes one.",
+    "expression": "Each op is a pass over memory of its own, in one thread; compiled kernels share theirs.",
+    "mixture": "Each op is a pass over memory of its own, in one thread; compiled kernels share theirs.",
+    "product": "The same products as NumPy's, by the BLAS that NumPy came with; theirs is another.",
+    "matrix-chain": "The products take as long as NumPy's; the rest is recording.",
+    "mlp": "The products take as long as NumPy's; the rest is recording, and passes over small arrays.",
+    "moons": "Recording, and passes over small arrays.",
+    "hvp": "The gradient is recorded node by node before it is differentiated again.",
+    "convolution": "NumPy copies the windows and makes one product; a compiled convolution copies nothing.",
+    "gather": "NumPy has no quick scatter-add; `np.add.at` and its replacements pass over memory several times.",
+    "import": "The package is many small modules, and declares its ops while they are imported.",
+}
 
 INTRODUCTION = """\
 # Speed and memory, measured side by side

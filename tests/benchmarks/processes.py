@@ -27,6 +27,7 @@ def child(arguments: list[str], seconds: float) -> str:
     """The last line that a fresh Python prints."""
     # A fixed threshold makes malloc give every array its own pages, so that what is freed leaves the process.
     environment = dict(os.environ, PYTHONPATH=str(ROOT), MALLOC_MMAP_THRESHOLD_="1000000")
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or a checkout would be compiled at every import
     done = subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, timeout=seconds, cwd=ROOT, env=environment
     )
