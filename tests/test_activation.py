@@ -175,7 +175,7 @@ def precise_logsumexp(row):
 
 @given(arrays(np.float64, st.integers(1, 6), elements=st.floats(-800, 800)))
 def test_softmax_family_in_many_digits(row):
-    """Within a few ulp of the larger of result and maximum, and more where rounding x - max counts in its exponential."""
+    """Within a few ulp of the larger of result and maximum, and more where rounding x - max counts."""
     with mp.workdps(400):
         total = precise_logsumexp(row)
         eps = np.finfo(float).eps
