@@ -99,12 +99,42 @@ def test_indices_of_every_kind():
         ([0, 1], slice(None), [1, 0]),
         (places, places.T, 0),
         (np.arange(4) > 1,),
-        (slice(None), RNG.random((5, 2)) > 0.5),
+        (..., RNG.random((5, 2)) > 0.5),
+        (slice(None), RNG.random(5) > 0.3),
     ):
         f = lambda x, index=index: x[index]  # noqa: E731
         np.testing.assert_array_equal(tg.vmap(f)(x), np.stack([f(e) for e in x]))
         g = lambda x, index=index: (x[index] ** 2).sum()  # noqa: E731
         np.testing.assert_allclose(tg.vmap(tg.grad(g))(x), np.stack([tg.grad(g)(e) for e in x]))
+
+
+def test_an_index_of_its_own_for_each_example():
+    x, table = RNG.normal(size=(4, 5, 3)), tg.Tensor(RNG.normal(size=(6, 3)), requires_grad=False)
+    i, j = np.array([0, 4, 2, 2]), np.array([[0, 1], [2, 2], [1, 0], [0, 0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for f, args in (
+            (lambda x, i: x[i], (x, i)),
+            (lambda x, j: x[j], (x, j)),
+            (lambda x, j: x[j, 1], (x, j)),
+            (lambda x, j: x[j, j], (x, j)),
+            (lambda x, i, j: x[i, j], (x, i, j)),
+            (lambda x, j: x[np.array([[0], [2]]), j, 1:], (x[:, :, :, None] * np.ones(2), j)),
+        ):
+            want = np.stack([f(*one) for one in zip(*args, strict=True)])
+            np.testing.assert_array_equal(tg.vmap(f)(*args), want)
+            g = lambda *a, f=f: (f(*a) ** 2).sum()  # noqa: E731
+            h = lambda *a, g=g: tg.hvp(lambda x: g(x, *a[1:]), a[:1], a[:1])  # noqa: E731
+            slopes = np.stack([tg.grad(g)(*one) for one in zip(*args, strict=True)])
+            np.testing.assert_allclose(tg.vmap(tg.grad(g))(*args), slopes)
+            np.testing.assert_allclose(tg.grad(lambda *a, g=g: tg.vmap(g)(*a).sum())(*args), slopes)
+            np.testing.assert_allclose(tg.vmap(h)(*args), slopes)
+        np.testing.assert_array_equal(tg.vmap(lambda i: table[i])(j), table.numpy()[j])
+        lookups = tg.grad(lambda t: (tg.vmap(lambda i: t[i])(j) ** 2).sum())
+        np.testing.assert_allclose(lookups(table.numpy()), tg.grad(lambda t: (t[j] ** 2).sum())(table.numpy()))
+    with pytest.warns(UserWarning, match="Gather"):
+        got = tg.vmap(lambda x, i: x[:, i])(x, i % 3)
+    np.testing.assert_array_equal(got, np.stack([a[:, k % 3] for a, k in zip(x, i, strict=True)]))
 
 
 def test_writing_in_place_by_example():

@@ -144,6 +144,45 @@ def _add_slices(buffer: Any, axis: int, places: Any, grad: Any) -> None:
     np.add.at(buffer.reshape(-1), flat.reshape(-1), grad.reshape(-1))
 
 
+AT = "at"  # in an index: here comes the next of the arrays
+
+
+def filled(index: tuple[Any, ...], at: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Put arrays of integers into an index."""
+    given = iter(at)
+    return tuple(next(given) if isinstance(part, str) else part for part in index)
+
+
+class Gather(Op):
+    """``x[index]`` where parts of the index are arguments, because every example of a batch has its own."""
+
+    holomorphic = False
+    cases = (((4, 3), np.array([2, 0, 2]), {"index": (AT, slice(1, None))}),)
+
+    @staticmethod
+    def forward(x: Any, *at: Any, index: tuple[Any, ...]) -> Any:
+        return x[filled(index, at)]
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *at: Any, index: tuple[Any, ...]) -> Any:
+        return Scatter.apply(grad, *at, shape=_x.shape, index=index), *(None for _ in at)
+
+
+class Scatter(Op):
+    """Zeros of a shape, with ``x`` added at such an index: the transpose of `Gather`."""
+
+    holomorphic = False
+    cases = (((3, 2), np.array([2, 0, 2]), {"shape": (4, 3), "index": (AT, slice(1, None))}),)
+
+    @staticmethod
+    def forward(x: Any, *at: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
+        return Put.forward(x, shape=shape, index=filled(index, at))
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any, *at: Any, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:  # noqa: ARG004
+        return Gather.apply(grad, *at, index=index), *(None for _ in at)
+
+
 def repeats(index: tuple[Any, ...]) -> bool:
     """Whether an index may name an element twice: it does so only with arrays of integers."""
     return any(isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype != bool for part in index)
@@ -166,6 +205,8 @@ def _index_part(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, slice) or type(part) in (int, bool):
         return part
     if isinstance(part, Traced):
+        if part.level:
+            return part  # an index for each example of a batch
         part = part._value
     if not isinstance(part, (list, np.ndarray)) and hasattr(part, "__index__"):
         return part if isinstance(part, np.bool_) else operator.index(part)
@@ -178,6 +219,9 @@ def _index_part(part: Any) -> Any:
 def getitem(x: Any, index: Any) -> Any:
     """Return ``x[index]``."""
     parts = normal_index(index)
+    at = [part for part in parts if isinstance(part, Traced)]
+    if at:
+        return Gather.apply(x, *at, index=tuple(AT if isinstance(part, Traced) else part for part in parts))
     masked = any(type(part) is np.ndarray and part.dtype == bool for part in parts)
     return (GetMasked if masked else GetItem).apply(x, index=parts)
 

@@ -76,12 +76,50 @@ def _getitem(_size: int, _batched: Any, x: Any, *, index: tuple[Any, ...]) -> An
     return first(indexing.GetItem.apply(last(x), index=index))
 
 
+@batches(indexing.GetMasked)
+def _getmasked(_size: int, _batched: Any, x: Any, *, index: tuple[Any, ...]) -> Any:
+    return first(indexing.GetMasked.apply(last(x), index=_full(index, x.ndim - 1)))
+
+
 @batches(indexing.Put)
 def _put(size: int, _batched: Any, x: Any, *, shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
     index = _full(index, len(shape))
     if _basic(index):
         return indexing.Put.apply(x, shape=(size, *shape), index=(slice(None), *index))
     return first(indexing.Put.apply(last(x), shape=(*shape, size), index=index))
+
+
+def _own_places(
+    size: int, batched: Sequence[bool], at: Sequence[Any], index: tuple[Any, ...], count: bool
+) -> tuple[list[Any], tuple[Any, ...]]:
+    """Give places that each example has for itself one more axis; with ``count`` name the examples before them.
+
+    Only for an index that begins with all its numbers and arrays: elsewhere NumPy puts the new axes elsewhere.
+    """
+    kinds = [isinstance(p, (str, np.ndarray)) or type(p) is int for p in index]
+    masks = any(p.dtype == bool for p in (*at, *index) if hasattr(p, "dtype"))
+    if masks or kinds != sorted(kinds, reverse=True) or any(p is None or p is Ellipsis for p in index):
+        raise NotImplementedError
+    widths = [a.ndim - b for a, b in zip(at, batched, strict=True)]
+    wide = max(widths + [p.ndim for p in index if isinstance(p, np.ndarray)])
+    each = zip(at, batched, widths, strict=True)
+    at = [np.reshape(a, (size, *(1,) * (wide - w), *a.shape[1:])) if b else a for a, b, w in each]
+    return at, (np.arange(size).reshape(size, *(1,) * wide), *index) if count else index
+
+
+@batches(indexing.Gather)
+def _gather(size: int, batched: Sequence[bool], x: Any, *at: Any, index: tuple[Any, ...]) -> Any:
+    places, index = _own_places(size, batched[1:], at, index, batched[0])
+    return indexing.Gather.apply(x, *places, index=index)
+
+
+@batches(indexing.Scatter)
+def _scatter(
+    size: int, batched: Sequence[bool], x: Any, *at: Any, shape: tuple[int, ...], index: tuple[Any, ...]
+) -> Any:
+    places, index = _own_places(size, batched[1:], at, index, True)
+    x = x if batched[0] else spread(size, x)
+    return indexing.Scatter.apply(x, *places, shape=(size, *shape), index=index)
 
 
 @batches(indexing.SetItem)

@@ -31,7 +31,8 @@ def debug_nans() -> Iterator[None]:
     Notes
     -----
     For the line in an error of the backward pass, the forward pass must have been inside too.  NumPy's own
-    floating-point warnings are silenced meanwhile.
+    floating-point warnings are silenced meanwhile.  Functions of plain arrays are not looked at: `numpy.errstate`
+    is for them.
 
     Examples
     --------
