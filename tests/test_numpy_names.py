@@ -113,3 +113,20 @@ def test_the_page_of_names_is_current():
         assert kind in written
     if np.__version__.startswith("2.4"):
         assert PAGE.read_text() == page()
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize(
+    "name",
+    "sum prod max min all any count_nonzero cumsum cumprod cumulative_sum cumulative_prod argmax argmin argsort ptp "
+    "nansum nanprod nanmean nanmax nanvar nancumsum squeeze".split(),
+)
+def test_a_number_has_an_axis_where_numpy_says_so(name, axis):
+    f, x = getattr(np, name), tg.Tensor(-2.0)
+    expected, found = f(np.float64(-2.0), axis=axis), f(x, axis=axis)
+    assert same(found, expected)
+    if plain(expected).dtype.kind == "f" and name not in ("ptp", "nanvar"):
+        found.sum().backward()
+        assert x.grad.item() == 1
+    with pytest.raises(np.exceptions.AxisError):
+        f(x, axis=1)

@@ -27,6 +27,21 @@ def negative_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(int(a) - ndim for a in normalize_axis_tuple(axis, ndim)))
 
 
+def is_flat(axis: Axis, ndim: int) -> bool:
+    """Whether an axis means the flattened array: None does, and NumPy lets 0 and -1 name the axis of a number."""
+    return axis is None or (not ndim and isinstance(axis, int) and axis in (0, -1))
+
+
+def one_axis(x: Any, axis: int | None) -> tuple[Any, int]:
+    """Return an array and an axis of it as a negative number: the flattened array where that is meant."""
+    return (np.reshape(x, (-1,)), -1) if axis is None or is_flat(axis, x.ndim) else (x, negative_axis(axis, x.ndim))
+
+
+def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes of a reduction."""
+    return negative_axes(None if is_flat(axis, ndim) else axis, ndim)
+
+
 def array(x: Any) -> Any:
     """Return an argument as something with a shape: arrays and Tensors as they are, lists and numbers as arrays."""
     return x if hasattr(x, "shape") else np.asarray(plain(x))

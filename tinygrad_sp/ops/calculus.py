@@ -91,7 +91,7 @@ def ediff1d(x: Any, /, to_end: Any = None, to_begin: Any = None) -> Any:
 
 
 def _cumulative(x: Any, axis: int | None, dtype: Any, include_initial: bool, running: Any, initial: int) -> Any:
-    x = array(x)
+    x = np.atleast_1d(array(x))
     if axis is None and x.ndim != 1:
         raise ValueError(f"cumulative: name the axis of shape {tuple(x.shape)}; it may be left out for one axis")
     at = negative_axis(-1 if axis is None else axis, x.ndim)

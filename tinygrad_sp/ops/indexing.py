@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op, Traced
-from .axes import along, array, negative_axis
+from .axes import along, array, negative_axis, one_axis
 
 __all__ = [
     "compress",
@@ -307,8 +307,7 @@ def take(x: Any, indices: Any, /, axis: int | None = None, *, mode: str = "raise
         What becomes of numbers outside the axis.
     """
     x = array(x)
-    at = negative_axis(0 if axis is None else axis, 1 if axis is None else x.ndim)
-    x = np.reshape(x, (-1,)) if axis is None else x
+    x, at = one_axis(x, axis)
     found, n = _index_part(indices if np.ndim(indices) else [indices]), x.shape[at]
     found = found % n if mode == "wrap" else np.clip(found, 0, n - 1) if mode == "clip" else found
     result = x[along(at, found)]

@@ -13,10 +13,10 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, array, negative_axes, negative_axis
+from .axes import Axis, array, negative_axes, negative_axis, one_axis
 from .constant import by_example
 from .indexing import PutAlong, everything, take_along_axis, value
-from .shape import Transpose, ravel, reshape
+from .shape import Transpose, reshape
 
 __all__ = [
     "argpartition",
@@ -191,7 +191,7 @@ def sort(
     """
     del kind, order, stable
     x = array(x)
-    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    x, axis = one_axis(x, axis)
     result = Sort.apply(x, axis=axis)
     return np.flip(result, axis) if descending else result
 
@@ -210,7 +210,7 @@ def argsort(
     """Return the numbers of the elements in order along an axis: a constant."""
     del kind, order, stable
     x = array(x)
-    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    x, axis = one_axis(x, axis)
     return Argsort.apply(x, axis=axis, descending=descending)
 
 
@@ -223,7 +223,7 @@ def partition(x: Any, kth: Any, /, axis: int | None = -1, kind: str = "introsele
     """Return the elements with the k-th in its sorted place, smaller ones before it, larger ones behind."""
     del kind, order
     x = array(x)
-    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    x, axis = one_axis(x, axis)
     return Partition.apply(x, kth=_kth(kth, x.shape[axis]), axis=axis)
 
 
@@ -232,7 +232,7 @@ def argpartition(x: Any, kth: Any, /, axis: int | None = -1, kind: str = "intros
     """Return the numbers of the elements as `partition` puts them: a constant."""
     del kind, order
     x = array(x)
-    x, axis = (ravel(x), -1) if axis is None else (x, negative_axis(axis, x.ndim))
+    x, axis = one_axis(x, axis)
     return Argpartition.apply(x, kth=_kth(kth, x.shape[axis]), axis=axis)
 
 

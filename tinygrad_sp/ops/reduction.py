@@ -13,7 +13,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, array, negative_axes, negative_axis, spread
+from .axes import Axis, array, is_flat, one_axis, reduced_axes, spread
 from .shape import Transpose, ravel, reshape
 
 __all__ = [
@@ -215,7 +215,7 @@ class Min(Op):
 
 def _reduced(op: type[Op], x: Any, axis: Axis, dtype: Any, keepdims: bool, **params: Any) -> Any:
     x = array(x) if dtype is None else array(x).astype(dtype)
-    return _cast(op.apply(x, axis=negative_axes(axis, x.ndim), keepdims=bool(keepdims), **params), dtype)
+    return _cast(op.apply(x, axis=reduced_axes(axis, x.ndim), keepdims=bool(keepdims), **params), dtype)
 
 
 def _cast(x: Any, dtype: Any) -> Any:
@@ -310,7 +310,7 @@ def prod(
 ) -> Any:
     """Return the product over axes; the derivative is exact with zeros among the factors."""
     x = array(_only(x, where, 1)) if dtype is None else array(_only(x, where, 1)).astype(dtype)
-    over = negative_axes(axis, x.ndim)
+    over = reduced_axes(axis, x.ndim)
     rest = tuple(a for a in range(-x.ndim, 0) if a not in over)
     shape = tuple(x.shape[a] for a in rest)
     rows = reshape(Transpose.apply(x, axes=rest + over), (*shape, _count(x.shape, over)))
@@ -346,18 +346,15 @@ amax, amin = implements(np.amax)(max), implements(np.amin)(min)
 def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     """Return running sums along an axis, by default of the flattened array."""
     x = array(x) if dtype is None else array(x).astype(dtype)
-    if axis is None:
-        x, axis = ravel(x), -1
-    return _cast(Cumsum.apply(x, axis=negative_axis(axis, x.ndim)), dtype)
+    x, at = one_axis(x, axis)
+    return _cast(Cumsum.apply(x, axis=at), dtype)
 
 
 @implements(np.cumprod, (np.multiply, "accumulate"))
 def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     """Return running products along an axis, by default of the flattened array."""
     x = array(x) if dtype is None else array(x).astype(dtype)
-    if axis is None:
-        x, axis = ravel(x), -1
-    at = negative_axis(axis, x.ndim)
+    x, at = one_axis(x, axis)
     rows = x if at == -1 else np.swapaxes(x, at, -1)
     result = Cumprod.apply(rows, axis=-1)
     result = result if at == -1 else np.swapaxes(result, at, -1)
@@ -375,10 +372,10 @@ _COUNT = _constant_reduction("CountNonzero", np.count_nonzero)
 
 def _arg(op: type[Op], x: Any, axis: int | None, keepdims: bool) -> Any:
     x = array(x)
-    if axis is None:
+    if is_flat(axis, x.ndim):
         flat = op.apply(ravel(x), axis=-1, keepdims=False)
         return reshape(flat, (1,) * x.ndim) if keepdims else flat
-    return op.apply(x, axis=negative_axis(axis, x.ndim), keepdims=bool(keepdims))
+    return op.apply(x, axis=one_axis(x, axis)[1], keepdims=bool(keepdims))
 
 
 @implements(np.argmax)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, along, array, negative_axes, negative_axis
+from .axes import Axis, along, array, negative_axes, negative_axis, one_axis, reduced_axes
 
 __all__ = [
     "atleast_1d",
@@ -265,7 +265,7 @@ def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Any:
 def squeeze(x: Any, /, axis: Axis = None) -> Any:
     """Remove axes of length 1: all of them, or those named."""
     x = array(x)
-    gone = negative_axes(axis, x.ndim)
+    gone = reduced_axes(axis, x.ndim)
     if axis is not None and any(x.shape[a] != 1 for a in gone):
         raise ValueError(f"squeeze: axis {axis} of shape {tuple(x.shape)} is longer than 1")
     shape = tuple(n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True) if not (n == 1 and a in gone))
@@ -316,9 +316,7 @@ def roll(x: Any, /, shift: Any, axis: Axis = None) -> Any:
 def repeat(x: Any, /, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element, so often or as often as an array says."""
     x = array(x)
-    if axis is None:
-        x, axis = ravel(x), 0
-    at = negative_axis(axis, x.ndim)
+    x, at = one_axis(x, axis)
     if np.ndim(repeats) == 0:
         n, before, after = int(repeats), x.shape[: x.ndim + at], x.shape[x.ndim + at + 1 :]
         wide = broadcast_to(reshape(x, (*before, x.shape[at], 1, *after)), (*before, x.shape[at], n, *after))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import TABLE, implements
-from .axes import array, negative_axes, negative_axis
+from .axes import array, negative_axis, reduced_axes
 from .indexing import Put, normal_index, value
 from .joining import stack, unstack
 from .shape import expand_dims, reshape
@@ -30,7 +30,7 @@ def reduce(
 ) -> Any:
     """Apply f between all elements along axes."""
     x = array(x) if dtype is None else array(x).astype(dtype)
-    axes = negative_axes(axis, x.ndim)
+    axes = reduced_axes(axis, x.ndim)
     for a in axes:
         parts = unstack(x, axis=a)
         if not parts and initial is None:
