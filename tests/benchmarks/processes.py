@@ -89,8 +89,12 @@ def peak(framework: Framework, workload: Workload) -> dict[str, float]:
         run()
         after = resident("VmHWM")
     tracemalloc.start()
-    run()
-    return {"allocated": tracemalloc.get_traced_memory()[1], "resident": max(0, after - before)}
+    try:
+        run()
+        allocated = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    return {"allocated": allocated, "resident": max(0, after - before)}
 
 
 if __name__ == "__main__":
