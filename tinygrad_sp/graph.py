@@ -129,6 +129,11 @@ class Node:
         return {} if self.op.small else self.rest[3]
 
     @property
+    def is_end(self) -> bool:
+        """Whether differentiation ends here: at a leaf, or a variable of a function being differentiated."""
+        return self.op.kind == LEAF_KIND
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the value this node stands for."""
         if self.form is tuple:
@@ -587,6 +592,14 @@ class _Released(Op):
         return x
 
 
+class _Variable(Op):
+    """What a function being differentiated gets for an argument: no leaf, so a copy of it is not another one."""
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x
+
+
 class _Closed(Op):
     """What the variable of a functional derivative becomes when its function has returned: a constant, in effect."""
 
@@ -596,9 +609,10 @@ class _Closed(Op):
 
 
 LEAF: Op = _Leaf.op
+VARIABLE: Op = _Variable.op
 CLOSED: Op = _Closed.op
 RELEASED: Op = _Released.op
-for _op in (LEAF, CLOSED, RELEASED):
+for _op in (LEAF, VARIABLE, CLOSED, RELEASED):
     _op.small, _op.arity, _op.kind = True, 0, LEAF_KIND
 RELEASED.kind = RELEASED_KIND
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from .graph import (
     BINARY,
+    CLOSED,
     GENERAL,
-    LEAF,
     LEAF_KIND,
     MODE,
     RELEASED,
@@ -229,7 +229,7 @@ def plan_sweep(roots: list[Node], ends: set[Node] | None, through: bool = False,
                     see(p)
                     push(p)
         elif kind == LEAF_KIND:
-            outside = outside or op is LEAF
+            outside = outside or op is not CLOSED
         elif not released_too:  # RELEASED_KIND
             raise RuntimeError(
                 "backward a second time through a graph whose kept values were released by the first: "

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import LEAF, Node, Traced
+from ..graph import Node, Traced
 from . import formats
 from .facts import annotate as annotate
 from .facts import given_names, parents_of
@@ -112,12 +112,13 @@ def _has_grads(root: Node) -> bool:
     """Whether backward has left a gradient at one of the leaves; of a large graph, among the first looked at."""
     seen, stack = {root}, [root]
     while stack and len(seen) < 10_000:
-        node = stack.pop()
-        if node.op is LEAF and getattr(node.owner(), "_grad", None) is not None:
-            return True
-        fresh = {p for p in parents_of(node) if p is not None} - seen
-        seen |= fresh
-        stack += fresh
+        for node in parents_of(stack.pop()):
+            if node is None or node in seen:
+                continue
+            if node.is_end and getattr(node.owner(), "_grad", None) is not None:
+                return True  # seen at once: what waits on the stack may never be reached
+            seen.add(node)
+            stack.append(node)
     return False
 
 

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..graph import LEAF, MODE, RELEASED, Mode, Node, Op, Traced, mode_is
+from ..graph import LEAF_KIND, MODE, RELEASED, Mode, Node, Op, Traced, mode_is
 from ..sweep import sweep
 from ..transforms.debug import user_line
 
@@ -66,7 +66,7 @@ def note(node: Node, values: Sequence[Any], out: Any) -> None:
     for value, parent in zip(values, node.parents, strict=True):
         small = is_plain(value) and np.size(value) <= MOST_NOTED
         constants.append(np.array(value)[()] if small and parent is None else None)
-        if small and parent is not None and parent.op is LEAF:
+        if small and parent is not None and parent.is_end:
             NOTED[parent] = (np.array(value)[()], ())
     small = type(out) is tuple or (is_plain(out) and out.size <= MOST_NOTED)
     NOTED[node] = (out if small else None, tuple(constants))
@@ -141,7 +141,7 @@ def parents_of(node: Node) -> tuple[Node | None, ...]:
 
 def constants_of(node: Node) -> tuple[Any, ...]:
     """Return the arguments that a node kept or that were noted, None where neither; parents' among them."""
-    if node.op is LEAF or node.op is RELEASED:
+    if node.is_end or node.op is RELEASED:
         return ()
     kept = node.kept[1]
     noted = NOTED.get(node, (None, ()))[1] or (None,) * len(kept)
@@ -170,7 +170,7 @@ def values_of(root: Node, value: Any, nodes: Sequence[Node]) -> dict[Node, Any]:
         sure[root] = value
     now = {}
     for node in nodes:
-        if node.op is LEAF and node not in sure:
+        if node.is_end and node not in sure:
             tensor = node.owner()
             if tensor is not None and not tensor.level and is_plain(tensor._value):
                 now[node] = tensor._value
@@ -186,7 +186,7 @@ def _kept_values(nodes: Sequence[Node]) -> dict[Node, Any]:
     found: dict[Node, Any] = {}
     for node in nodes:
         out = NOTED[node][0] if node in NOTED else None
-        if node.op not in (LEAF, RELEASED):
+        if not node.is_end and node.op is not RELEASED:
             out = node.kept[0] if out is None else out
             for parent, kept in zip(node.parents, constants_of(node), strict=True):
                 if parent is not None and kept is not None:
@@ -215,7 +215,7 @@ def _size(node: Node) -> int:
 def _computed_one(node: Node, found: dict[Node, Any]) -> Any:
     """Apply a node's op again, if all arguments are known and the op is one of ours and pure."""
     op = node.op
-    if op.own or op.kind == RELEASED.kind or op is LEAF or not _is_pure(op):
+    if op.own or op.kind in (RELEASED.kind, LEAF_KIND) or not _is_pure(op):
         return None
     arguments = []
     for parent, constant in zip(node.parents, constants_of(node), strict=True):

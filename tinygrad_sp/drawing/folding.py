@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..graph import LEAF, Node
+from ..graph import Node
 from .facts import parents_of
 
 LONGEST = 64
@@ -74,7 +74,7 @@ def _run(ops: Sequence[Node], start: int, period: int, times: int) -> Run:
         titles.append(f"… {period - 4} more")
     first = {p for i in range(start, start + period) for p in parents_of(ops[i]) if p is not None}
     last = {p for i in range(inner.stop, inner.stop + period) for p in parents_of(ops[i]) if p is not None}
-    shared = frozenset(p for p in first & last if p.op is LEAF)
+    shared = frozenset(p for p in first & last if p.is_end)
     return Run(inner.start, inner.stop, period, ", ".join(titles), shared, f"fold {start}")
 
 
@@ -94,9 +94,9 @@ def _reads_alike(ops: Sequence[Node], place: dict[Node, int], i: int, j: int) ->
     for p, q in zip(parents_of(ops[i]), parents_of(ops[j]), strict=True):
         if p is q:
             continue
-        if p is None or q is None or (p.op is LEAF) != (q.op is LEAF):
+        if p is None or q is None or (p.is_end) != (q.is_end):
             return False
-        if p.op is LEAF:
+        if p.is_end:
             if p.form != q.form:
                 return False
         elif i - place.get(p, i + 1) != j - place.get(q, j + 2):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import LEAF, RELEASED, Node
+from ..graph import RELEASED, Node
 from .facts import constants_of, cotangents_of, parents_of, place, short, summary, values_of
 from .folding import Run, repeats
 
@@ -122,14 +122,14 @@ def newest_ops(root: Node, most: int) -> tuple[list[Node], int]:
         node = heapq.heappop(heap)[1]
         ops.append(node)
         for parent in parents_of(node):
-            if parent is not None and parent.op is not LEAF and parent not in seen:
+            if parent is not None and not parent.is_end and parent not in seen:
                 seen.add(parent)
                 heapq.heappush(heap, (-parent.age, parent))
     rest = [node for _, node in heap]
     beyond = len(rest)
     while rest and beyond < MOST_COUNTED:
         for parent in parents_of(rest.pop()):
-            if parent is not None and parent.op is not LEAF and parent not in seen:
+            if parent is not None and not parent.is_end and parent not in seen:
                 seen.add(parent)
                 rest.append(parent)
                 beyond += 1
@@ -202,7 +202,7 @@ class _Drawn:
         return list(self.boxes.values())
 
     def _op(self, node: Node) -> None:
-        if node.op is LEAF:  # the result is one
+        if node.is_end:  # the result is one
             self.boxes[node] = self._box("leaf", node)
             return
         constants = constants_of(node)
@@ -228,7 +228,7 @@ class _Drawn:
 
     def _label(self, node: Node) -> str:
         name = self.names.get(node)
-        if node.op is LEAF:
+        if node.is_end:
             return name or "leaf"
         op = "released" if node.op is RELEASED else op_title(node)
         return f"{name} = {op}" if name else op
@@ -240,11 +240,11 @@ class _Drawn:
             return self.boxes[run.stand]
         if parent in self.boxes:
             return self.boxes[parent]
-        if parent.op is LEAF and self.room > 0:
+        if parent.is_end and self.room > 0:
             self.room -= 1
             self.boxes[parent] = self._box("leaf", parent)
             return self.boxes[parent]
-        kind = "leaves" if parent.op is LEAF else "operations"
+        kind = "leaves" if parent.is_end else "operations"
         return self.boxes.setdefault(kind, Box("more", f"… more {kind}"))
 
     def _constant(self, node: Node, i: int, value: Any) -> Box:
@@ -271,7 +271,7 @@ class _Drawn:
             box = Box("fold", f"{run.times} × ({run.titles})", shape=f"{run.hidden:,} operations")
         for parent in parents_of(node):
             outside = parent is not None and self.within.get(parent) is not run
-            if parent is not None and outside and (parent.op is not LEAF or self._seen_elsewhere(parent, run)):
+            if parent is not None and outside and (not parent.is_end or self._seen_elsewhere(parent, run)):
                 read = self._read(parent)
                 if read not in box.reads:
                     box.reads.append(read)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..graph import CLOSED, LEAF, Node, Op, Traced, make_leaf, make_tensor, new, next_age, recording
+from ..graph import CLOSED, VARIABLE, Node, Op, Traced, make_leaf, make_tensor, new, next_age, recording
 from ..ops.elementwise import positive
 from ..sweep import Plan, plan_sweep, sweep
 from ..tensor import Tensor, constant
@@ -48,7 +48,7 @@ class Tape:
             if DEPTH.get():
                 with deeper() as self.level:
                     kind = Variable.at(self.level)
-                    variables = [variable(kind, lower(v), make_leaf(lower(v))) for v in values]
+                    variables = [variable(kind, lower(v), _open(lower(v))) for v in values]
                     self.ends = [v.node for v in variables]
                     out = function(variables)
             else:
@@ -58,7 +58,7 @@ class Tape:
                 out = function(variables)
         self.leaves, self.structure = flatten(out)
         for node in self.ends:
-            node.op = CLOSED if node.op is LEAF else node.op
+            node.op = CLOSED if node.op is VARIABLE else node.op
         self.roots = [_root(x, self.level) for x in self.leaves]
         self.plan = self._planned()
         aliased = any(node.op is _POSITIVE for node in self.ends)
@@ -74,7 +74,8 @@ class Tape:
             found = sweep(pairs, self.ends, release=not self.keep, plan=self.plan)
         else:
             pairs = [(node, c if isinstance(c, Traced) else make_tensor(c, None)) for node, c in pairs]
-            found = sweep(pairs, self.ends, lift=make_tensor, release=False, plan=self.plan)
+            # Others may have swept, and released, what they too can see: so the plan is made anew.
+            found = sweep(pairs, self.ends, lift=make_tensor, release=False)
         return [found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in self.ends]
 
     def value(self, x: Any) -> Any:
@@ -101,13 +102,20 @@ def _alias(value: Any, outer: bool) -> Any:
     """Make a variable of level 0: a leaf, or what hides where a tracked Tensor comes from."""
     if not isinstance(value, Traced):
         value = np.asarray(value)[()]
-        return make_tensor(value, make_leaf(value))
+        return make_tensor(value, _open(value))
     if value.node is None or not outer:
-        return make_tensor(value._taken(), make_leaf(value._taken()))
+        return make_tensor(value._taken(), _open(value._taken()))
     node: Node = new(Node)
     node.op, node.px, node.form, node.age = _POSITIVE, value.node, value.node.form, next_age()
     node.py = node.out = node.x = node.y = None
     return make_tensor(value._taken(), node)
+
+
+def _open(value: Any) -> Node:
+    """Make the node of a variable."""
+    node = make_leaf(value)
+    node.op = VARIABLE
+    return node
 
 
 def _root(x: Any, level: int) -> Node | None:
