@@ -326,6 +326,12 @@ class Tensor(ArrayMethods):
 
         return draw(self, **options)
 
+    def explain(self, cotangent: Any = None, **options: Any) -> Any:
+        """Explain the gradient step by step: the chain rule with the rules' own formulas, and numbers."""
+        from .explain import explain
+
+        return explain(self, cotangent, **options)
+
     # ------------------------------------------------------------------------------------ hooks, copies
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
