@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dis
 import importlib
+import math
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -94,7 +95,7 @@ class ArrayMethods(Traced):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(self.shape)
 
     @property
     def itemsize(self) -> int:

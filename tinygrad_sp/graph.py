@@ -305,6 +305,7 @@ class Op:
     domain: ClassVar[tuple[float, float] | None] = None
     forward: Callable[..., Any]
     backward: Any = None
+    accumulate: Callable[..., None] | None = None  # adds the cotangent into an array of the argument's shape
     op: ClassVar[Op]
     kind: int  # LEAF_KIND, UNARY, BINARY: read slots; GENERAL: read rest; RELEASED_KIND: nothing left
     unusual: bool  # masks, own or may_raise

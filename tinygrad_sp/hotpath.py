@@ -33,6 +33,21 @@ class Elementwise(Op, abstract=True):
         return self.kernel
 
 
+class Pointwise(Op, abstract=True):
+    """A function of one number, applied to each element: written as a class, recorded as fast as a ufunc."""
+
+    small = True
+    linear = "pointwise"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        op = cls.op
+        op.backward = (cls.backward,)
+        op.rule_x = op.rule_y = cls.backward
+        op.conjugate = _conjugated(op) if op.holomorphic else op
+        cls.apply = staticmethod(_unary(op, cls.forward))  # type: ignore[method-assign]
+
+
 def make_elementwise(name: str, kernel: Callable[..., Any], rules: tuple[Rule | None, ...], **about: Any) -> Any:
     """Declare an elementwise op; return it and the public function that records it at full speed."""
     op = new(Elementwise)
@@ -51,7 +66,7 @@ def make_elementwise(name: str, kernel: Callable[..., Any], rules: tuple[Rule | 
     return op, _unary(op, kernel) if op.arity == 1 else _binary(op, kernel)
 
 
-def _conjugated(op: Elementwise) -> Elementwise:
+def _conjugated(op: Op) -> Op:
     """Make the op that a node with a complex value gets: its cotangent is grad * conj(derivative)."""
 
     def around(rule: Rule) -> Rule:
@@ -61,7 +76,7 @@ def _conjugated(op: Elementwise) -> Elementwise:
 
         return conjugated
 
-    twin: Elementwise = new(Elementwise)
+    twin: Op = new(type(op))
     vars(twin).update(vars(op))
     twin.backward = tuple(map(around, op.backward))
     twin.rule_x, twin.rule_y = twin.backward[0], twin.backward[-1]
@@ -70,7 +85,7 @@ def _conjugated(op: Elementwise) -> Elementwise:
     return twin
 
 
-def _unary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
+def _unary(op: Op, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
     keep_out, keep_x = op.keeps
 
     def function(x: Any, /) -> Any:

@@ -94,9 +94,9 @@ def sweep(
     found: dict[Node, Any] = {}
     passed: list[Node] = []
     mode = MODE.get()
-    pull = _Pull(pending, owned, lift, masked, mode.watch_rule if mode else None, order if ends else None)
+    pull = _Pull(pending, owned, lift, masked, mode.watch_rule if mode else None, set(order) if ends else None)
     fast = lift is None and pull.watch is None
-    marked = {*(ends or ()), *HOOKS} or None  # nodes at which something happens besides
+    marked = {*(ends or ()), *HOOKS} if ends or HOOKS else None  # nodes at which something happens besides
     # What may raise releases nothing before the end: after an error the graph is as it was.
     careful = careful or bool(HOOKS) or pull.watch is not None or "raise" in np.geterr().values()
     take = pending.pop
@@ -283,21 +283,24 @@ class _Pull:
         lift: Rule | None,
         masked: bool,
         watch: Rule | None,
-        order: list[Node] | None,
+        wanted: set[Node] | None,
     ) -> None:
         self.pending, self.owned, self.lift, self.masked, self.watch = pending, owned, lift, masked, watch
-        self.wanted = None if order is None else set(order)
+        self.wanted = wanted
 
     def __call__(self, node: Node, grad: Any) -> None:
         """Take one node's cotangent to its parents."""
-        op, parents, params = node.op, node.parents, node.params
-        if hasattr(op, "accumulate") and self.lift is None and _is_array(grad) and self.watch is None:
+        op = node.op
+        # Not through the node's properties: half a microsecond less.
+        parents, out, kept, params = (node.parents, *node.kept, {}) if op.small else node.rest
+        if op.accumulate is not None and self.lift is None and _is_array(grad) and self.watch is None:
             return self.accumulate(op, parents[0], grad, params)
-        out, arrays = self.lifted(node, parents)
+        out, arrays = self.lifted(node, parents, out, kept)
         if op.own and self.lift is None:
             grad, out, arrays = read_only(grad), read_only(out), list(map(read_only, arrays))
         rules = op.backward
-        turn = not op.small and op.holomorphic and node.form is not tuple and node.dtype.kind == "c"
+        form = node.form  # of several results: tuple; of a float64 scalar: numpy.float64
+        turn = not op.small and op.holomorphic and type(form) is tuple and form[1].kind == "c"
         if turn:  # grad * conj(derivative), from a rule that says grad * derivative
             grad = np.conjugate(grad)
         if op.own and isinstance(rules, tuple) and len(rules) != len(parents):
@@ -322,20 +325,22 @@ class _Pull:
                 self.add(node, i, grad, parent, cotangent, turn)
         return None
 
-    def lifted(self, node: Node, parents: tuple[Node | None, ...]) -> tuple[Any, list[Any]]:
+    def lifted(
+        self, node: Node, parents: tuple[Node | None, ...], out: Any, kept: tuple[Any, ...]
+    ) -> tuple[Any, list[Any]]:
         """Return what the node kept, as the rules want it: values, or Tensors on the same graph."""
-        lift, (out, kept) = self.lift, node.kept
+        lift, small = self.lift, node.op.small
         arrays: list[Any] = []
         for value, parent in zip(kept, parents, strict=True):
             if value is None or type(value) is Spec:
-                named = parent is not None and parent.form is not tuple and not node.op.small
+                named = parent is not None and parent.form is not tuple and not small
                 arrays.append(Spec(parent.form) if named else value)  # type: ignore[union-attr]
             elif lift is None or (parent is None and not _is_array(value)):
                 arrays.append(value)
             else:
                 arrays.append(lift(value, parent))
         if out is None:
-            return None if node.op.small or node.form is tuple else Spec(node.form), arrays
+            return None if small or node.form is tuple else Spec(node.form), arrays
         if lift is None:
             return out, arrays
         if type(out) is tuple:
@@ -363,7 +368,7 @@ class _Pull:
             buffer = np.zeros(shape, dtype) if buffer is None else np.array(buffer)
             self.pending[parent] = buffer
             self.owned.add(parent)
-        op.accumulate(buffer, grad, **params)  # type: ignore[attr-defined]
+        op.accumulate(buffer, grad, **params)  # type: ignore[misc]
 
 
 def _is_array(value: Any) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..blocks import blocked
 from ..graph import Op
+from ..hotpath import Pointwise
 from .axes import array as _array
 from .elementwise import elementwise
 
@@ -46,10 +47,8 @@ def _weighted_tail(x: Any) -> tuple[Any, Any]:
     return x * half * (half - half * share), share
 
 
-class Softplus(Op):
+class Softplus(Pointwise):
     """log(1 + exp(x)): a smooth relu."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked(complex=lambda z: np.log1p(np.exp(z)))
@@ -62,10 +61,8 @@ class Softplus(Op):
         return grad * sigmoid(x)
 
 
-class Sigmoid(Op):
+class Sigmoid(Pointwise):
     """1 / (1 + exp(-x))."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked(complex=lambda z: 0.5 + 0.5 * np.tanh(0.5 * z))
@@ -112,10 +109,8 @@ def logistic(x: Any, power: int = 0) -> Any:
     return Logistic.apply(x, power=power)
 
 
-class Logsigmoid(Op):
+class Logsigmoid(Pointwise):
     """-softplus(-x)."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked(complex=lambda z: -np.log1p(np.exp(-z)))
@@ -128,10 +123,8 @@ class Logsigmoid(Op):
         return grad * sigmoid(-x)
 
 
-class Silu(Op):
+class Silu(Pointwise):
     """x * sigmoid(x)."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked(complex=lambda z: z * (0.5 + 0.5 * np.tanh(0.5 * z)))
@@ -151,13 +144,11 @@ def _tanh_rule(g: Any, _out: Any, x: Any) -> Any:
 tanh = elementwise(np.tanh, blocked(complex=True)(_tanh_rule), note="d/dx = 1 - tanh(x)**2 = 1/cosh(x)**2.")
 
 
-class TanhSoftplus(Op):
+class TanhSoftplus(Pointwise):
     """tanh(softplus(x)), what mish multiplies x with.
 
     exp(-softplus(x)) is q = sigmoid(-x), so it is (1 - q*q)/(1 + q*q) = sigmoid(x)*(1 + q)/(1 + q*q).
     """
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked
@@ -174,10 +165,8 @@ class TanhSoftplus(Op):
         return grad * (4 * q * logistic(x) / (d * d))
 
 
-class Mish(Op):
+class Mish(Pointwise):
     """x * tanh(softplus(x))."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked
@@ -194,10 +183,8 @@ class Mish(Op):
         return grad * (TanhSoftplus.apply(x) + 4 * q * logistic(x, 1) / (d * d))
 
 
-class Softsign(Op):
+class Softsign(Pointwise):
     """x / (1 + |x|)."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..blocks import blocked
 from ..graph import Op
+from ..hotpath import Pointwise
 from .activation import logistic, sigmoid
 
 __all__ = ["erf", "erfc", "gelu"]
@@ -80,10 +81,8 @@ def _tail(x: Any) -> Any:
     return 0.5 * _gaussian(x, 0.5) * _scaled_erfc(_ROOT_HALF * x)
 
 
-class Erf(Op):
+class Erf(Pointwise):
     """The error function, 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked
@@ -99,10 +98,8 @@ class Erf(Op):
         return grad * (_ERF * gaussian(x, 0, 1.0))
 
 
-class Erfc(Op):
+class Erfc(Pointwise):
     """1 - erf(x)."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked
@@ -144,10 +141,8 @@ def gaussian(x: Any, power: int, rate: float) -> Any:
     return Gaussian.apply(x, power=power, rate=rate)
 
 
-class NormalCdf(Op):
+class NormalCdf(Pointwise):
     """The integral of the normal density from minus infinity to x."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked
@@ -160,10 +155,8 @@ class NormalCdf(Op):
         return grad * (_NORMAL * gaussian(x, 0, 0.5))
 
 
-class Gelu(Op):
+class Gelu(Pointwise):
     """x times the normal integral up to x."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked
@@ -179,10 +172,8 @@ class Gelu(Op):
         return grad * (normal_cdf(x) + _NORMAL * gaussian(x, 1, 0.5))
 
 
-class GeluTanh(Op):
+class GeluTanh(Pointwise):
     """x * (1 + tanh(u))/2 with u = sqrt(2/pi)*(x + 0.044715*x**3), which is x*sigmoid(2u)."""
-
-    linear = "pointwise"
 
     @staticmethod
     @blocked

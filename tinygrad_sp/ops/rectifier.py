@@ -12,6 +12,7 @@ import numpy as np
 
 from ..blocks import blocked
 from ..graph import Op, Traced
+from ..hotpath import Pointwise
 
 __all__ = ["celu", "elu", "hardtanh", "leaky_relu", "relu", "selu"]
 
@@ -64,10 +65,10 @@ def only(condition: Any, x: Any) -> Any:
     return Only.apply(condition, x)
 
 
-class Relu(Op):
+class Relu(Pointwise):
     """max(x, 0)."""
 
-    linear, masks = "pointwise", True
+    masks = True
 
     @staticmethod
     def forward(x: Any) -> Any:
