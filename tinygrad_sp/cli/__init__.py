@@ -20,7 +20,7 @@ from .example import X, example_text
 from .expression import Expression, InputError
 from .functions import FUNCTIONS
 from .plot import draw, plot_kind
-from .sampling import curves
+from .sampling import sample
 from .study import Study, study
 from .text import as_json, as_text
 from .tree import graph_text
@@ -132,7 +132,7 @@ def answer(argv: Sequence[str]) -> tuple[int, str]:
     found = study(expression, values, options.order)
     text = as_json(found, options.graph) if options.json else _text(options, found)
     if options.plot:
-        draw(options.plot, *curves(expression, values, options.order))
+        draw(options.plot, *sample(expression, values, options.order))
     return int(found.verdict == "fail"), text
 
 

@@ -1,21 +1,13 @@
-"""Curves as an SVG or PNG file, drawn by Matplotlib (the extra ``plot``)."""
+"""An expression's curves as an SVG or PNG file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ..plotting.curves import Curves
+from ..plotting.figure import draw_curves, need_matplotlib, plain_axes, save
 from .expression import InputError
-
-Curve = tuple[str, NDArray[np.float64]]
-
-STYLES = ("-", "--", ":")
-STAMPS = {"svg": ("Date", "Creator"), "png": ("Software",)}  # left out, so that the same curves give the same file
-REPRODUCIBLE: Any = {"svg.hashsalt": "tinygrad_sp", "svg.fonttype": "none"}
 
 
 def plot_kind(path: Path) -> str:
@@ -30,14 +22,14 @@ def plot_kind(path: Path) -> str:
     if kind not in ("svg", "png"):
         raise InputError(f"--plot {path}: the file's name must end in .svg or .png")
     try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise InputError("--plot needs Matplotlib: pip install 'tinygrad_sp[plot]'") from None
+        need_matplotlib("--plot")
+    except ImportError as error:
+        raise InputError(str(error)) from None
     return kind
 
 
-def draw(path: Path, name: str, x: NDArray[np.float64], curves: Sequence[Curve]) -> None:
-    """Draw curves over x; the same curves give the same bytes.
+def draw(path: Path, name: str, labels: Sequence[str], found: Curves) -> None:
+    """Draw curves into a file; the same curves give the same bytes.
 
     Parameters
     ----------
@@ -45,10 +37,10 @@ def draw(path: Path, name: str, x: NDArray[np.float64], curves: Sequence[Curve])
         The file to write.
     name : str
         The label below the x axis.
-    x : ndarray
-        Where the curves were evaluated.
-    curves : sequence of (str, ndarray)
-        What to call each curve, and its values; what is not finite is left out.
+    labels : sequence of str
+        What to call each curve.
+    found : Curves
+        The curves.
 
     Raises
     ------
@@ -56,18 +48,9 @@ def draw(path: Path, name: str, x: NDArray[np.float64], curves: Sequence[Curve])
         If the file cannot be written.
     """
     kind = plot_kind(path)
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(REPRODUCIBLE):
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-        axes = figure.add_subplot()
-        for (label, y), style in zip(curves, STYLES, strict=False):
-            axes.plot(x, np.where(np.isfinite(y), y, np.nan), style, label=label.replace("$", r"\$"), linewidth=2)
-        axes.set_xlabel(name)
-        axes.grid(alpha=0.3)
-        axes.legend()
-        try:
-            figure.savefig(path, format=kind, metadata=dict.fromkeys(STAMPS[kind]), dpi=150)
-        except OSError as error:
-            raise InputError(f"--plot {path}: cannot be written: {error.strerror or error}") from None
+    axes = plain_axes()
+    draw_curves(axes, name, labels, found)
+    try:
+        save(axes.figure, path, kind)
+    except OSError as error:
+        raise InputError(f"--plot {path}: cannot be written: {error.strerror or error}") from None

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 import tinygrad_sp as tg
 
+from ..plotting.curves import Curves, curves
+from ..plotting.function import labels
 from .expression import Expression, InputError
-from .plot import Curve
 from .values import Array
 
-POINTS = 401
 AROUND = 5.0
 """How far to both sides a plot goes when the variable has one value."""
 
 
-def curves(expression: Expression, values: Mapping[str, Array], order: int) -> tuple[str, Array, list[Curve]]:
+def sample(expression: Expression, values: Mapping[str, Array], order: int) -> tuple[str, list[str], Curves]:
     """Evaluate an expression and its derivatives over a range of one variable.
 
     The variable is the one with several values, from the smallest to the largest; if each has one, the first.
@@ -34,7 +35,7 @@ def curves(expression: Expression, values: Mapping[str, Array], order: int) -> t
     Returns
     -------
     tuple
-        The variable's name, where it was evaluated, and the curves.
+        The variable's name, what to call each curve, and the curves.
 
     Raises
     ------
@@ -42,10 +43,15 @@ def curves(expression: Expression, values: Mapping[str, Array], order: int) -> t
         If the expression is not such a function.
     """
     name = _variable(values)
-    x = _range(values[name])
-    points = [_derivatives(expression, values, name, t, order) for t in x]
-    labels = [expression.source, "derivative", "second derivative"]
-    return name, x, [(label, np.array(y)) for label, y in zip(labels, zip(*points, strict=True), strict=False)]
+    shape = values[name].shape if values[name].size == 1 else ()
+
+    def function(t: Any) -> Any:
+        y = expression({**values, name: tg.reshape(t, shape)})
+        if np.size(y.numpy() if isinstance(y, tg.Tensor) else y) != 1:
+            raise InputError(f"--plot: for one number {name} the expression gives several; a curve needs one")
+        return y
+
+    return name, labels(expression.source, order), curves(function, *_range(values[name]), order)
 
 
 def _variable(values: Mapping[str, Array]) -> str:
@@ -57,29 +63,9 @@ def _variable(values: Mapping[str, Array]) -> str:
     return (several or list(values))[0]
 
 
-def _range(value: Array) -> Array:
+def _range(value: Array) -> tuple[float, float]:
     finite = value[np.isfinite(value)]
     if not finite.size:
         raise InputError("--plot: the variable has no finite value")
     low, high = float(finite.min()), float(finite.max())
-    return np.linspace(low, high, POINTS) if low < high else np.linspace(low - AROUND, high + AROUND, POINTS)
-
-
-def _derivatives(expression: Expression, values: Mapping[str, Array], name: str, t: float, order: int) -> list[float]:
-    """Return the value and the derivatives at one point."""
-    shape = values[name].shape if values[name].size == 1 else ()
-    x = tg.Tensor(np.full(shape, t))
-    y = expression({**values, name: x})
-    if np.size(y.numpy() if isinstance(y, tg.Tensor) else y) != 1:
-        raise InputError(f"--plot: for one number {name} the expression gives several; a curve needs one")
-    found = []
-    for more in reversed(range(order + 1)):
-        found.append(float(y.item() if isinstance(y, tg.Tensor) else y))
-        if getattr(y, "node", None) is None:
-            y = 0.0
-            continue
-        if more:
-            y.backward(create_graph=more > 1)
-            y = tg.sum(x.grad) if x.grad is not None else 0.0
-            x.zero_grad()
-    return found
+    return (low, high) if low < high else (low - AROUND, high + AROUND)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .. import graph
 from . import probe
 from .blocks import ROWS, Block, Checker, Derivatives
-from .compare import RIGHT, UNSURE, WRONG, Entries, join_entries
+from .compare import RIGHT, STATUS, UNSURE, WRONG, Entries, join_entries
 from .contract import Problem, contract, where
 from .directions import directions, power
 from .forward import forward
@@ -254,23 +254,26 @@ def _write(c: Checker, report: Report, blocks: list[Block]) -> None:
     """Give each input its gradients of the summed result, from what was compared."""
     v = np.where(c.finite, 1.0, 0.0)
     analytic, _ = c.d.pull(v)
-    numeric, error = np.full(c.p.n, np.nan), np.full(c.p.n, np.nan)
+    numeric, error, low, high = np.full((4, c.p.n), np.nan)
+    status = np.full(c.p.n, -1)
     for b in blocks:
         found: Entries = b.entries
         single = found.coordinate >= 0
+        np.maximum.at(status, found.coordinate[single], found.status[single])
         whole = c.p.m <= ROWS or b.mode == "elementwise"
         summed = single & ((found.lane >= 0) if whole else (found.lane == -1))
         at = found.coordinate[summed]
-        value, bar = found.estimate.value[summed], found.estimate.bar[summed]
-        some = np.unique(at)
-        numeric[some] = np.bincount(at, value, c.p.n)[some]
-        error[some] = np.bincount(at, bar, c.p.n)[some]
+        some, (least, most) = np.unique(at), found.allowed
+        each = (found.estimate.value, found.estimate.bar, least, most)
+        for total, terms in zip((numeric, error, low, high), each, strict=True):
+            total[some] = np.bincount(at, terms[summed], c.p.n)[some]
     for k, (leaf, native) in enumerate(zip(c.p.subject.varied, c.p.native, strict=True)):
         part = slice(int(c.p.edges[k]), int(c.p.edges[k + 1]))
         mode = next((b.mode for b in blocks if b.start == part.start and b.stop == part.stop), "empty")
         wide = np.zeros(native.shape, np.complex128 if native.dtype.kind == "c" else np.float64)
-        a, n, e = (like_view(x[part], wide) for x in (analytic, numeric, error))
-        report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, a, n, e))
+        a, n, e, least, most = (like_view(x[part], wide) for x in (analytic, numeric, error, low, high))
+        words = np.array([*STATUS, ""])[status[part]]
+        report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, a, n, e, least, most, words))
 
 
 def _summarise(c: Checker, report: Report, e: Entries | None, blocks: list[Block]) -> None:
@@ -308,7 +311,7 @@ def row(c: Checker, e: Entries, i: int) -> Row:
         output = _output_name(c.p, lane)
     else:
         output = "sum" if lane == -1 else f"random sum {-1 - lane}"
-    status = ("right", "not decided", "wrong")[int(e.status[i])]
+    status = STATUS[int(e.status[i])]
     smooth = s.kind[i] == SMOOTH
     bar = float(s.bar[i] if smooth else s.side_bar[i])
     note = KINDS[int(s.kind[i])]

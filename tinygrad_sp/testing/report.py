@@ -57,7 +57,19 @@ def number(x: float, bar: float) -> str:
 
 @dataclass
 class InputReport:
-    """What is known of one input: both gradients of the summed result, and the error bar of the numeric one."""
+    """What is known of one input: both gradients of the summed result, and the error bar of the numeric one.
+
+    Attributes
+    ----------
+    analytic, numeric, error : ndarray
+        Of the input's shape; the numeric ones are NaN where an element was not looked at by itself.
+    low, high : ndarray
+        Between which the analytic one is right: the differences' error bar, both roundings, and at a kink what lies
+        between the derivatives from the left and from the right.
+    status : ndarray of str
+        "right", "wrong", "not decided", or "" where an element was not looked at by itself; one for each real
+        number, so flat, with two for each complex element.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -66,6 +78,9 @@ class InputReport:
     analytic: Array
     numeric: Array
     error: Array
+    low: Array
+    high: Array
+    status: NDArray[np.str_]
     compared: int = 0
     wrong: int = 0
     unsure: int = 0
