@@ -7,14 +7,12 @@
 Tensor([2.06115362e-09, 6.22459331e-01, 7.68524783e-01])
 """
 
-from . import fft as fft
-from . import linalg as linalg
-from . import random as random
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .blocks import get_num_threads as get_num_threads
 from .blocks import set_num_threads as set_num_threads
 from .creation import *
-from .drawing import annotate as annotate
-from .drawing import draw as draw
 from .graph import Op as Op
 from .modes import enable_grad as enable_grad
 from .modes import no_grad as no_grad
@@ -45,3 +43,35 @@ from .ops.ufunc_methods import *
 from .ops.windows import *
 from .tensor import Tensor as Tensor
 from .transforms import *
+
+if TYPE_CHECKING:
+    from . import fft as fft
+    from . import linalg as linalg
+    from . import random as random
+    from .drawing import annotate as annotate
+    from .drawing import draw as draw
+    from .plotting import plot as plot
+    from .plotting import plot_gradcheck as plot_gradcheck
+
+# What few programs use is imported when it is first asked for: importing it takes as long as all the rest.
+_LATER = {
+    "annotate": "drawing",
+    "draw": "drawing",
+    "fft": "fft",
+    "linalg": "linalg",
+    "plot": "plotting",
+    "plot_gradcheck": "plotting",
+    "random": "random",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{_LATER[name]}", __name__)
+    found = globals()[name] = module if name == _LATER[name] else getattr(module, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -16,14 +16,16 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from contextvars import copy_context
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy import errstate, ndarray
 
 from .graph import Spec
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ["get_num_threads", "set_num_threads"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,7 +33,7 @@ def implements(*theirs: Any) -> Callable[[F], F]:
 
 def call_function(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Answer ``__array_function__``."""
-    ours = TABLE.get(func)
+    ours = TABLE.get(func) or _met(func)
     if ours is None:
         name = f"{func.__module__}.{func.__name__}".replace("numpy", "np", 1)
         raise NotImplementedError(
@@ -58,7 +59,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
     if method in ("reduce", "accumulate"):
         kwargs.setdefault("axis", 0)  # the functions np.sum ... begin with all axes, these methods with the first
     if ufunc not in TABLE:
-        _meet_scipy()
+        _met(ufunc)
     ours = TABLE.get(ufunc if method == "__call__" else (ufunc, method))
     if ours is None and method != "__call__" and ufunc in TABLE and ufunc.nout == 1:
         ours = functools.partial(TABLE[method], TABLE[ufunc])
@@ -72,10 +73,20 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
     return ours(*args, **kwargs)
 
 
-def _meet_scipy() -> None:
-    """Declare SciPy's special functions when one of them, or another unknown ufunc, is met; never import SciPy."""
-    if "scipy.special" in sys.modules:
-        from .scipy import special as special
+_HOMES = {"numpy.linalg": "linalg", "numpy.fft": "fft"}
+
+
+def _met(theirs: Any) -> Callable[..., Any] | None:
+    """Look again, after importing what declares such functions: most programs need none of it.
+
+    An unknown ufunc may be one of SciPy's special functions, if SciPy is there; it is never imported for that.
+    """
+    home = _HOMES.get(getattr(theirs, "__module__", ""))
+    if home is None and isinstance(theirs, np.ufunc) and "scipy.special" in sys.modules:
+        home = "scipy.special"
+    if home is not None:
+        import_module(f"{__package__}.{home}")
+    return TABLE.get(theirs)
 
 
 def refuse_out(name: str) -> None:

@@ -14,10 +14,13 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
+
+from .places import Place, user_place
 
 Array = Any  # an ndarray, a NumPy scalar, or anything that speaks NumPy's protocols
 Rule = Callable[..., Any]
@@ -107,6 +110,7 @@ class Node:
     out: Array
     x: Array
     y: Array
+    where: Place  # the user's line that called the op, where that was noted
     rest: tuple[tuple[Node | None, ...], Array, tuple[Array, ...], dict[str, Any]]
 
     @property
@@ -348,6 +352,7 @@ def declare(op: Op) -> None:
 
 def _op_named(module: str, name: str, turned: bool) -> Op:
     """Find an op again when a graph is unpickled."""
+    import_module(module)
     for op in reversed(OPS):
         if op.name == name and type(op).__module__ == module:
             return op.conjugate if turned else op
@@ -504,6 +509,8 @@ def make_node(
             return None
     node: Node = new(Node)
     node.op, node.form, node.age = op, form, next_age()
+    if op.unusual and (op.own or op.may_raise):
+        node.where = user_place()
     keeps = op.keeps
     last = len(keeps) - 1
     if op.small:
