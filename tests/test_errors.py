@@ -2,6 +2,8 @@
 
 import contextlib
 import datetime
+import types
+import warnings
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,7 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_sp as tg
-from tinygrad_sp import dispatch
+from tinygrad_sp import dispatch, graph
+from tinygrad_sp.ops.matrix_rules import refuse
 
 
 class Held:
@@ -402,3 +405,132 @@ def test_a_forward_may_return_python_numbers(held):
     held.scalar.zero_grad()
     y.backward()
     assert y.item() == 8 and held.scalar.grad.item() == 12
+
+
+# ---------------------------------------------------------------------------------------------- inside backward
+
+
+def broken(_g, _out, _x):
+    raise ArithmeticError("no")
+
+
+def test_an_error_in_backward_shows_the_line_that_called_the_op(held):
+    y = op(backward=broken).apply(held.leaf)  # this line
+    with refused(held, ArithmeticError, "no", "rule of Mine", "test_errors.py", "in test_an_error", "# this line"):
+        (y * held.scalar).sum().backward()
+    w, v = np.linalg.eigh(np.eye(2) * held.scalar)  # that line
+    with refused(held, np.linalg.LinAlgError, "eigh", "test_errors.py", "# that line"):
+        np.sum(v**3 + w).backward()
+
+
+def test_the_line_of_any_op_is_known_under_annotate(held):
+    zero = held.leaf[0, 0] - 1.0
+    with np.errstate(divide="raise"):
+        with refused(held, FloatingPointError, "divide by zero", "backward of Sqrt", "with tg.annotate():"):
+            tg.sqrt(zero).backward()
+        with tg.annotate():
+            y = tg.sqrt(zero) + 0.0  # the root
+        with refused(held, FloatingPointError, "backward of Sqrt", "test_errors.py", "# the root"):
+            y.backward()
+
+
+def test_a_hook_that_raises(held):
+    y = held.leaf * 2.0
+    remove = y.register_hook(lambda _g: 1 / 0)
+    with refused(held, ZeroDivisionError, "division by zero", "backward of Multiply"):
+        y.sum().backward()
+    remove()
+    remove = held.scalar.register_hook(lambda _g: 1 / 0)
+    with pytest.raises(ZeroDivisionError, match="a leaf's hook"):
+        (held.scalar * 2.0).backward()
+    remove()
+
+
+class Coded(Exception):
+    """An error whose text is not its argument."""
+
+    def __str__(self):
+        return "coded"
+
+
+@pytest.mark.parametrize("error", [Coded("a"), KeyError("a"), OSError(2, "a"), UnicodeError(), ArithmeticError(1)])
+def test_errors_of_every_kind_keep_their_text_and_are_told_apart(error):
+    def backward(_g, _out, _x):
+        raise error
+
+    text, x = str(error), tg.Tensor(1.0)
+    with pytest.raises(type(error)) as caught:
+        op(backward=backward).apply(x).backward()
+    assert caught.value is error and str(error) == text
+    assert any("rule of Mine" in note for note in error.__notes__)
+    assert any("test_errors.py" in note for note in error.__notes__)
+
+
+def test_released_twice_shows_the_line(held):
+    with tg.annotate():
+        y = held.leaf * held.leaf  # squared
+    y.sum().backward()
+    with refused(held, RuntimeError, "second time", "# squared"):
+        y.sum().backward()
+
+
+def special(name, *args):
+    return getattr(pytest.importorskip("tinygrad_sp.scipy.special"), name)(*args)
+
+
+ONES, ZEROS = np.ones((3, 3)), np.zeros((2, 2))
+REFUSING = [
+    ("eigh", lambda x: np.linalg.eigh(x * np.eye(3))[1]),
+    ("eig", lambda x: np.linalg.eig(x * np.eye(3))[1].real),
+    ("eig", lambda x: np.linalg.eig(x * np.array([[0.0, 1.0], [0.0, 0.0]]))[0].real),
+    ("svd", lambda x: np.linalg.svd(x * np.eye(3))[0]),
+    ("qr", lambda x: np.linalg.qr(x * ONES)[0]),
+    ("qr", lambda x: np.linalg.qr(x * ONES, "r")),
+    ("slogdet", lambda x: np.linalg.slogdet(x * ZEROS)[1]),
+    ("pinv", lambda x: np.linalg.pinv(x * np.diag([1.0, 0.01]), rcond=0.1)),
+    ("lstsq", lambda x: np.linalg.lstsq(x * np.diag([1.0, 0.01]), np.ones(2), rcond=0.1)[0]),
+    ("jv", lambda x: special("jv", x, 1.5)),
+    ("betainc", lambda x: special("betainc", x, 1.0, 0.5)),
+]
+
+
+@pytest.mark.parametrize(("name", "make"), REFUSING, ids=[name for name, _ in REFUSING])
+def test_after_a_rule_that_refuses_its_input_the_graph_is_as_it_was(held, name, make):
+    y = np.sum(make(held.scalar * 1.0) ** 3 * 2.0)
+    texts = []
+    for _ in range(2):
+        with refused(held, (np.linalg.LinAlgError, NotImplementedError), name, "test_errors.py") as caught:
+            y.backward()
+        texts.append(str(caught.value))
+    assert texts[0] == texts[1]
+
+
+def test_a_warning_that_is_an_error_leaves_the_graph_as_it_was(held):
+    y = tg.sqrt(held.leaf[0, 0] - 1.0) * 2.0 + 0.0
+    for _ in range(2):
+        with refused(held, RuntimeWarning, "divide by zero", "backward of Sqrt"), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            y.backward()
+
+
+def named(function, seen):
+    """Return the functions that a rule names, and those that these name."""
+    code = [function.__code__]
+    for part in code:
+        code += [c for c in part.co_consts if isinstance(c, types.CodeType)]
+        for name in part.co_names:
+            found = function.__globals__.get(name)
+            private = isinstance(found, types.FunctionType) and (
+                name[0] == "_" or found.__module__ == refuse.__module__
+            )
+            if private and found not in seen:
+                seen.add(found)
+                named(found, seen)
+    return seen
+
+
+def test_every_op_whose_rule_refuses_inputs_says_so():
+    assert tg.linalg.eigh
+    rules = [(op, rule) for op in graph.OPS for rule in graph.rules_of(op) if hasattr(rule, "__code__")]
+    refusing = {op.name: op.may_raise for op, rule in rules if refuse in named(rule, set())}
+    assert len(refusing) >= 7 and all(refusing.values()), refusing

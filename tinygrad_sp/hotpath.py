@@ -61,7 +61,7 @@ def make_elementwise(name: str, kernel: Callable[..., Any], rules: tuple[Rule | 
     op.conjugate = op
     if op.backward is not None and op.holomorphic:
         op.conjugate = _conjugated(op)
-    if op.backward is None or op.arity > 2:
+    if op.backward is None or op.arity > 2 or op.may_raise:
         return op, lambda *arrays: apply(op, arrays, {})
     return op, _unary(op, kernel) if op.arity == 1 else _binary(op, kernel)
 

@@ -8,11 +8,12 @@ been done and its cotangent is complete.  No recursion, linear in the nodes.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from math import isfinite
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -38,8 +39,9 @@ from .graph import (
     picked,
     read_only,
 )
+from .places import blame, locate
 
-_by_age = attrgetter("age")
+_by_age, _action = attrgetter("age"), itemgetter(0)
 _ndarray, _float64 = np.ndarray, np.float64
 
 
@@ -98,28 +100,57 @@ def sweep(
     fast = lift is None and pull.watch is None
     marked = {*(ends or ()), *HOOKS} if ends or HOOKS else None  # nodes at which something happens besides
     # What may raise releases nothing before the end: after an error the graph is as it was.
-    careful = careful or bool(HOOKS) or pull.watch is not None or "raise" in np.geterr().values()
+    careful = careful or bool(HOOKS) or pull.watch is not None or _warnings_raise()
     take = pending.pop
     # What a `where` did not take may divide by zero.
     with np.errstate(divide="ignore", invalid="ignore") if masked else nullcontext():
-        for node in order:
-            grad = take(node, None)
-            if grad is None:
-                continue
-            if marked is not None and node in marked:
-                grad = _hooked(node, grad, lift)
-                if ends is not None and node in ends:
-                    found[node] = grad
-                    if not through:
-                        continue
-            # The two commonest kinds of node are spelled out, and so is adding to `pending`: helper calls and
-            # argument tuples would double the 0.5 microseconds that this loop needs per node.
-            op = node.op
-            kind = op.kind
-            if kind == BINARY and fast:
-                parent: Any = node.px
-                if parent is not None:
-                    c = op.rule_x(grad, node.out, node.x, node.y)
+        try:
+            for node in order:
+                grad = take(node, None)
+                if grad is None:
+                    continue
+                if marked is not None and node in marked:
+                    grad = _hooked(node, grad, lift)
+                    if ends is not None and node in ends:
+                        found[node] = grad
+                        if not through:
+                            continue
+                # The two commonest kinds of node are spelled out, and so is adding to `pending`: helper calls and
+                # argument tuples would double the 0.5 microseconds that this loop needs per node.
+                op = node.op
+                kind = op.kind
+                if kind == BINARY and fast:
+                    parent: Any = node.px
+                    if parent is not None:
+                        c = op.rule_x(grad, node.out, node.x, node.y)
+                        if masked:
+                            c = _strong_zero(node, grad, c)
+                        form = parent.form
+                        if type(c) is not form:
+                            c = fit(c, form)
+                        if parent not in pending:
+                            pending[parent] = c
+                        elif form is _float64:
+                            pending[parent] = pending[parent] + c
+                        else:
+                            _add(pending, owned, parent, c)
+                    parent = node.py
+                    if parent is not None:
+                        c = op.rule_y(grad, node.out, node.x, node.y)
+                        if masked:
+                            c = _strong_zero(node, grad, c)
+                        form = parent.form
+                        if type(c) is not form:
+                            c = fit(c, form)
+                        if parent not in pending:
+                            pending[parent] = c
+                        elif form is _float64:
+                            pending[parent] = pending[parent] + c
+                        else:
+                            _add(pending, owned, parent, c)
+                elif kind == UNARY and fast:
+                    parent = node.px
+                    c = op.rule_x(grad, node.out, node.x)
                     if masked:
                         c = _strong_zero(node, grad, c)
                     form = parent.form
@@ -131,53 +162,33 @@ def sweep(
                         pending[parent] = pending[parent] + c
                     else:
                         _add(pending, owned, parent, c)
-                parent = node.py
-                if parent is not None:
-                    c = op.rule_y(grad, node.out, node.x, node.y)
-                    if masked:
-                        c = _strong_zero(node, grad, c)
-                    form = parent.form
-                    if type(c) is not form:
-                        c = fit(c, form)
-                    if parent not in pending:
-                        pending[parent] = c
-                    elif form is _float64:
-                        pending[parent] = pending[parent] + c
-                    else:
-                        _add(pending, owned, parent, c)
-            elif kind == UNARY and fast:
-                parent = node.px
-                c = op.rule_x(grad, node.out, node.x)
-                if masked:
-                    c = _strong_zero(node, grad, c)
-                form = parent.form
-                if type(c) is not form:
-                    c = fit(c, form)
-                if parent not in pending:
-                    pending[parent] = c
-                elif form is _float64:
-                    pending[parent] = pending[parent] + c
+                elif kind == LEAF_KIND:
+                    if ends is None:
+                        found[node] = grad
+                    continue
                 else:
-                    _add(pending, owned, parent, c)
-            elif kind == LEAF_KIND:
-                if ends is None:
-                    found[node] = grad
-                continue
-            else:
-                pull(node, grad)
-            if not release:
-                continue
-            if careful:
-                passed.append(node)
-            elif kind == GENERAL:
-                del node.rest
-                node.op = RELEASED
-            else:
-                node.px = node.py = node.out = node.x = node.y = None
-                node.op = RELEASED
+                    pull(node, grad)
+                if not release:
+                    continue
+                if careful:
+                    passed.append(node)
+                elif kind == GENERAL:
+                    del node.rest
+                    node.op = RELEASED
+                else:
+                    node.px = node.py = node.out = node.x = node.y = None
+                    node.op = RELEASED
+        except Exception as error:  # a try costs nothing until something is raised
+            locate(error, node)
+            raise
     for node in passed:
         _release(node)
     return found
+
+
+def _warnings_raise() -> bool:
+    """Whether a division by zero would be an exception here."""
+    return "raise" in np.geterr().values() or "error" in map(_action, warnings.filters)
 
 
 class Plan(NamedTuple):
@@ -235,6 +246,7 @@ def plan_sweep(roots: list[Node], ends: set[Node] | None, through: bool = False,
                 "backward a second time through a graph whose kept values were released by the first: "
                 "pass retain_graph=True to the first backward (or, if a parameter was updated in place while "
                 "recording, update it under `with tg.no_grad():`)"
+                + (f"\n  released: what was called at {node.where}" if hasattr(node, "where") else "")
             )
     order.sort(key=_by_age, reverse=True)
     if ends is not None:
@@ -384,15 +396,7 @@ def _call(rule: Rule, node: Node, i: int | None, grad: Any, out: Any, arrays: li
         with mode_is(Mode(now.recording, now.watch, now.watch_rule, node.op.name)):
             return rule(grad, out, *arrays, **params)
     except Exception as error:
-        which = "" if i is None else f" for argument {i}"
-        shapes = ", ".join(
-            "constant" if p is None else str(p.shape) for p in node.parents if p is None or p.form is not tuple
-        )
-        note = f"raised by the rule of {node.op.name}{which}; shapes of its arguments: {shapes}"
-        if len(error.args) == 1 and type(error.args[0]) is str and not error.args[0].endswith(note):
-            error.args = (f"{error.args[0]} -- {note}",)
-        else:
-            error.add_note(note)
+        blame(error, node, i)
         raise
 
 

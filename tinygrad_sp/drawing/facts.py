@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..graph import LEAF_KIND, MODE, RELEASED, Mode, Node, Op, Traced, mode_is
+from ..places import user_place
 from ..sweep import sweep
-from ..transforms.debug import user_line
 
 NOTED: WeakKeyDictionary[Node, tuple[Any, tuple[Any, ...]]] = WeakKeyDictionary()
 """Under `annotate`: the value of a node, and of each of its arguments."""
@@ -61,7 +61,7 @@ def annotate() -> Iterator[None]:
 
 def note(node: Node, values: Sequence[Any], out: Any) -> None:
     """Note what went into a node and what came out, and where."""
-    node.where = user_line()  # type: ignore[attr-defined]
+    node.where = user_place()
     constants = []
     for value, parent in zip(values, node.parents, strict=True):
         small = is_plain(value) and np.size(value) <= MOST_NOTED
@@ -78,12 +78,8 @@ def is_plain(value: Any) -> bool:
 
 
 def place(node: Node) -> str:
-    """Return "file:line" of the call that made a node, if that was noted."""
-    text = getattr(node, "where", "")
-    if not text.startswith('File "'):
-        return str(text)
-    name, rest = text[6:].split('", line ', 1)
-    return f"{name if name.startswith('<') else Path(name).name}:{rest.split(',')[0]}"
+    """Return "file:line" of the call that made a node, if that was asked for."""
+    return node.where.short if node in NOTED and hasattr(node, "where") else ""
 
 
 # ---------------------------------------------------------------------------------------------- names

@@ -101,7 +101,7 @@ def _small_adjugate(k: Any, r: int) -> tuple[Any, Any]:
 class Slogdet(Op):
     """The sign, or phase, of the determinant, and the logarithm of its absolute value."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
     cases = (((3, 3),), ((2, 2, 2),), ((1, 1),), ((0, 0),))
 
     @staticmethod

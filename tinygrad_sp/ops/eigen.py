@@ -62,7 +62,7 @@ class EighResult(NamedTuple):
 class Eigh(Op):
     """The eigenvalues, ascending, and eigenvectors of a Hermitian matrix."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
 
     @staticmethod
     def forward(x: Any, *, uplo: Any) -> Any:
@@ -157,7 +157,7 @@ def eigvalsh(x: Any, /, UPLO: str = "L") -> Any:
 class Eig(Op):
     """The eigenvalues and eigenvectors of any square matrix."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
 
     @staticmethod
     def forward(x: Any) -> Any:

@@ -92,7 +92,7 @@ def cholesky(x: Any, /, *, upper: bool = False) -> Any:
 class QR(Op):
     """An orthonormal and an upper triangular factor."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
     cases = (((4, 3), {"mode": "reduced"}), ((2, 3, 3), {"mode": "reduced"}), ((2, 4), {"mode": "complete"}))
 
     @staticmethod
@@ -139,7 +139,7 @@ class QR(Op):
 class RFactor(Op):
     """The triangular factor of QR alone."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
     cases = (((4, 3),), ((3, 3),), ((2, 4),))
 
     @staticmethod

@@ -49,7 +49,7 @@ class SVDResult(NamedTuple):
 class SVD(Op):
     """Singular vectors and values."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
 
     @staticmethod
     def forward(x: Any, *, full: bool) -> Any:

@@ -143,7 +143,7 @@ def solve(a: Any, b: Any, /) -> Any:
 class Pinv(Op):
     """The pseudoinverse of each matrix, singular values up to rcond times the largest taken as 0."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
     cases = (((4, 3), {"rcond": 1e-15}), ((2, 2, 3), {"rcond": 1e-15}))
 
     @staticmethod
@@ -215,7 +215,7 @@ def pinv(x: Any, /, rcond: Any = None, hermitian: bool = False, *, rtol: Any = N
 class Lstsq(Op):
     """The solutions x of least norm that make each ``a @ x - b`` least, for the columns of b."""
 
-    holomorphic = False
+    holomorphic, may_raise = False, True
     cases = (((4, 3), (4, 2), {"rcond": 1e-15}), ((2, 3), (2, 1), {"rcond": 1e-15}))
 
     @staticmethod

@@ -195,6 +195,8 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
 class Sqrtm(Op):
     """The principal square root of each matrix."""
 
+    may_raise = True
+
     @staticmethod
     def forward(x: Any) -> Any:
         return _stacked(sl.sqrtm, x)

@@ -91,6 +91,7 @@ def special(ufunc: Any, *rules: Rule, note: str, name: str = "", **about: Any) -
     """Declare one of SciPy's ufuncs of one or two arguments."""
     name = name or ufunc.__name__
     doc = _DOC.format(name=name, args=", ".join("xy"[: len(rules)]), note=note)
+    about["may_raise"] = any(rule.__qualname__.startswith(_no_rule.__name__) for rule in rules)
     return elementwise(ufunc, *rules, name=name, doc=doc, **about)
 
 
@@ -251,7 +252,7 @@ digamma, jn = psi, jv
 class BetaInc(Op):
     """The regularised incomplete beta function of a, b and x."""
 
-    linear, domain = "pointwise", (0.05, 0.95)
+    linear, domain, may_raise = "pointwise", (0.05, 0.95), True
     cases = (((3,), (3,), (3,)),)
     forward = staticmethod(sc.betainc)
     backward = (

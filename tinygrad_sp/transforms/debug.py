@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import MODE, Mode, Node, Op, Traced, mode_is
-
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_NUMPY = os.path.dirname(os.path.abspath(np.__file__))
+from ..places import user_place
 
 
 @contextmanager
@@ -51,16 +46,6 @@ def debug_nans() -> Iterator[None]:
         yield
 
 
-def user_line() -> str:
-    """Return the file, line and text of the innermost call from outside of this package and NumPy."""
-    frame: Any = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_HERE, _NUMPY)):
-        frame = frame.f_back
-    name, number = frame.f_code.co_filename, frame.f_lineno
-    text = linecache.getline(name, number).strip()
-    return f'File "{name}", line {number}, in {frame.f_code.co_name}' + (f": {text}" if text else "")
-
-
 def _plain(x: Any) -> Any:
     return np.asarray(x._everything() if isinstance(x, Traced) else x)
 
@@ -73,14 +58,14 @@ def _finite(x: Any) -> bool:
 def _watch(op: Op, values: Sequence[Any], params: dict[str, Any], out: Any, node: Node | None) -> None:
     """Look at an op's result."""
     if node is not None:
-        node.where = user_line()  # type: ignore[attr-defined]
+        node.where = user_place()
     for part in out if type(out) is tuple else (out,):
         if part is None or _finite(part) or not all(map(_finite, values)):
             continue
         index, what = _first_bad(part)
         raise FloatingPointError(
             f"{op.name} made {what} at {index} from finite values: {_inputs(values, part, index)}"
-            f"{', ' + repr(params) if params else ''}\n  {user_line()}"
+            f"{', ' + repr(params) if params else ''}\n  {user_place()}"
         )
 
 
