@@ -42,8 +42,8 @@ class Shared(Op):
 
     @staticmethod
     def forward(grad: Any, x: Any, *, axis: int) -> Any:
-        ordered = np.sort(x, axis=axis)
-        if not np.any(np.diff(np.moveaxis(ordered, axis, -1)) == 0):
+        ordered = np.moveaxis(np.sort(x, axis=axis), axis, -1)
+        if not np.any(ordered[..., 1:] == ordered[..., :-1]):
             return grad
         rows, grads = (np.moveaxis(v, axis, -1).reshape(-1, x.shape[axis]) for v in (x, np.broadcast_to(grad, x.shape)))
         order = np.argsort(rows, axis=-1, kind="stable")
@@ -89,9 +89,11 @@ class Partition(Op):
         return np.partition(x, kth, axis=axis)
 
     @staticmethod
-    def backward(grad: Any, out: Any, x: Any, *, kth: tuple[int, ...], axis: int) -> Any:
+    def backward(grad: Any, out: Any, x: Any, *, kth: tuple[int, ...], axis: int) -> Any:  # noqa: ARG004
+        # Not by np.argpartition: it leaves the elements between the places in another order than np.partition does.
         shared = Shared.apply(grad, out, axis=axis)
-        return PutAlong.apply(shared, Argpartition.apply(x, kth=kth, axis=axis), axis=axis, n=x.shape[axis])
+        came, went = (np.argsort(v, axis=axis, stable=True) for v in (x, out))
+        return PutAlong.apply(take_along_axis(shared, went, axis), came, axis=axis, n=x.shape[axis])
 
 
 class Ranked(Op):
