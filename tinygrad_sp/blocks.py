@@ -12,6 +12,7 @@ float64.  Arrays that are not NumPy's go through the expression as it stands.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 from collections import deque
@@ -163,7 +164,9 @@ def _in_pieces(
 ) -> Any:
     """Evaluate the kernel on slices along an axis, each thread taking the next one that is left."""
     length = largest.shape[axis]
-    step = max(1, BLOCK // (largest.size // length))
+    pieces = math.ceil(largest.size / BLOCK)
+    pieces += -pieces % get_num_threads()  # each thread has as many, of the same size
+    step = max(1, math.ceil(length / pieces))
 
     def piece(start: int, stop: int) -> tuple[tuple[Any, ...], Any]:
         where = (Ellipsis, slice(start, stop)) + (slice(None),) * (-axis - 1)
