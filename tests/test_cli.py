@@ -251,6 +251,25 @@ class Undecided(tg.Op):
         raise NotImplementedError("to be written")
 
 
+@pytest.mark.parametrize("options", [[], ["--order", "2"], ["--json"]])
+def test_a_point_without_derivative(refused, options):
+    complaint = refused("slogdet([[x, 0], [0, 0]])[1]", "x=1", *options)
+    assert complaint.startswith("there is no derivative: slogdet") and complaint.count("\n") == 1
+
+
+def test_a_second_derivative_that_is_missing(refused, monkeypatch):
+    class Once(tg.Op):
+        def forward(x):
+            return x * x
+
+        def backward(grad, _out, x):
+            return Undecided.apply(grad * 2 * x)
+
+    monkeypatch.setattr(tg, "silu", Once.apply)
+    complaint = refused("silu(x)", "x=1", "--order", "2")
+    assert complaint.startswith("there is no derivative: to be written") and complaint.count("\n") == 1
+
+
 def test_a_rule_that_is_missing(refused, monkeypatch):
     monkeypatch.setattr(tg, "silu", Undecided.apply)
     assert "there is no derivative: " in refused("silu(x)", "x=1")

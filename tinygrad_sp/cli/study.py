@@ -7,7 +7,8 @@ element that is each element's own derivative.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,17 +114,26 @@ def study(expression: Expression, values: Mapping[str, Array], order: int = 1) -
         kind = {"b": "true or false", "c": "complex"}.get(value.dtype.kind, str(value.dtype))
         raise InputError(f"the value is {kind}; an expression of real numbers is wanted")
     function = _Function(expression, list(values))
-    try:
+    with _refusals():
         gradient = function.gradient(*leaves.values())
-    except NotImplementedError as error:
-        raise InputError(f"there is no derivative: {error}") from None
     report = gradcheck(function, *values.values(), domain=None)
     first = {name: _derivative(_plain(g), report, k) for k, (name, g) in enumerate(zip(values, gradient, strict=True))}
     names = {leaf.node: name for name, leaf in leaves.items() if leaf.node is not None}
     found = Study(expression, dict(values), value, getattr(out, "node", None), names, first, reports=[report])
     if order == 2:
-        _add_second(found, function)
+        with _refusals():
+            _add_second(found, function)
     return found
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn a rule's refusal into a complaint about the input."""
+    try:
+        yield
+    except (NotImplementedError, np.linalg.LinAlgError) as error:
+        message = str(error).split("\n")[0]  # the rest is about lines of Python
+        raise InputError(f"there is no derivative: {message}") from None
 
 
 class _Function:
