@@ -166,3 +166,17 @@ def test_equal_largest_elements_share():
 def test_errors_say_what_is_wanted(call, words):
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
         call(np.ones((1, 2, 4, 4)), np.ones((2, 2, 3, 3)))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(("n", "channels", "filters"), [(0, 4, 6), (2, 0, 4), (2, 4, 0)])
+def test_nothing_to_convolve(n, channels, filters, groups):
+    """An empty batch, no channels, no filters: shapes as they should be, forward and back, twice."""
+    x, w = tg.Tensor(np.zeros((n, channels, 5, 4))), tg.Tensor(np.ones((filters, channels // groups, 3, 2)))
+    y = tg.conv2d(x, w, groups=groups)
+    assert y.shape == (n, filters, 3, 3) and not y.numpy().any()
+    back = tg.conv_transpose2d(y, w, groups=groups)
+    assert back.shape == x.shape
+    back.sum().backward(create_graph=True)
+    assert x.grad.shape == x.shape and w.grad.shape == w.shape
+    (x.grad.sum() + w.grad.sum()).backward()

@@ -67,7 +67,7 @@ class Conv(Op):
     @staticmethod
     def forward(x: Any, w: Any, *, grid: Grid, groups: int) -> Any:
         n, filters = x.shape[0], w.shape[0]
-        rows = w.reshape(groups, filters // groups, -1)
+        rows = w.reshape(groups, filters // groups, math.prod(w.shape[1:]))
         result = np.empty((n, groups, filters // groups, math.prod(grid.out)), np.result_type(x, w))
         for block, columns in _columns(x, grid, groups):
             np.matmul(rows, columns, out=result[block])
@@ -91,12 +91,12 @@ class ConvTranspose(Op):
     @staticmethod
     def forward(g: Any, w: Any, *, grid: Grid, groups: int) -> Any:
         n, filters = g.shape[:2]
-        rows = np.swapaxes(w.reshape(groups, filters // groups, -1), -1, -2)
-        g = g.reshape(n, groups, filters // groups, -1)
+        rows = np.swapaxes(w.reshape(groups, filters // groups, math.prod(w.shape[1:])), -1, -2)
+        g = g.reshape(n, groups, filters // groups, math.prod(grid.out))
         channels, dtype = groups * w.shape[1], np.result_type(g, w)
         result = np.empty((n, channels, *grid.size), dtype)
         for block, scratch in _blocks(n, channels, grid, dtype):
-            np.matmul(rows, g[block], out=scratch.reshape(len(scratch), groups, rows.shape[1], -1))
+            np.matmul(rows, g[block], out=scratch.reshape(len(scratch), groups, rows.shape[1], g.shape[-1]))
             result[block] = overlapped(scratch, grid)
         return result
 
@@ -118,7 +118,7 @@ class ConvWeight(Op):
     @staticmethod
     def forward(x: Any, g: Any, *, grid: Grid, groups: int) -> Any:
         n, filters = g.shape[:2]
-        g = g.reshape(n, groups, filters // groups, -1)
+        g = g.reshape(n, groups, filters // groups, math.prod(grid.out))
         total = np.zeros(
             (groups, filters // groups, x.shape[1] // groups * math.prod(grid.kernel)), np.result_type(x, g)
         )
