@@ -201,4 +201,7 @@ def logsumexp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     x = array(x)
     axes = negative_axes(axis, x.ndim)
     result = Logsumexp.apply(x, axis=axes)
-    return result if keepdims or not axes else np.squeeze(result, axes)
+    if keepdims or not axes:
+        return result
+    result = np.squeeze(result, axes)
+    return result[()] if type(result) is np.ndarray else result

@@ -15,7 +15,14 @@ ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ")
 
 
 def plot(
-    f: Callable[[Any], Any], lo: float, hi: float, order: int = 2, *, points: int = POINTS, axes: Any = None
+    f: Callable[[Any], Any],
+    lo: float,
+    hi: float,
+    order: int = 2,
+    *,
+    points: int = POINTS,
+    label: str | None = None,
+    axes: Any = None,
 ) -> Any:
     """Draw a function of one number with its derivatives, found by ``.backward()``.
 
@@ -29,6 +36,8 @@ def plot(
         The highest derivative to draw: 0 for none, up to 6.
     points : int
         How many samples, at least 3.
+    label : str, optional
+        What to call the function; by default its name.
     axes : matplotlib.axes.Axes, optional
         Where to draw, for instance a second function into the same picture.  By default in a new figure.
 
@@ -68,7 +77,7 @@ def plot(
         warnings.simplefilter("ignore")
         found = curves(f, lo, hi, order, points)
     axes = new_axes() if axes is None else axes
-    draw_curves(axes, "x", labels(_name(f), order), found)
+    draw_curves(axes, "x", labels(label or _name(f), order), found)
     return axes
 
 
