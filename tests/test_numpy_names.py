@@ -130,3 +130,41 @@ def test_a_number_has_an_axis_where_numpy_says_so(name, axis):
         assert x.grad.item() == 1
     with pytest.raises(np.exceptions.AxisError):
         f(x, axis=1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.sum(x, 0, None, None, True),
+        lambda x: np.sum(a=x, axis=0, out=None),
+        lambda x: np.max(x, 0, None, True),
+        lambda x: np.var(x, 0, None, None, 1),
+        lambda x: np.std(x, 0, None, None, 1, True),
+        lambda x: np.clip(x, 0.0, 2.0, None),
+        lambda x: np.clip(a=x, a_min=0.0, a_max=2.0),
+        lambda x: np.take(x, [0, 5], 0, None, "wrap"),
+        lambda x: np.quantile(x, 0.3, 0, None, False, "lower", True),
+        lambda x: np.quantile(x, q=0.3),
+        lambda x: np.cumsum(x, 0, None, None),
+        lambda x: np.median(x, 0, None, False, True),
+        lambda x: np.compress([1, 0, 1], x, 0, None),
+        lambda x: np.outer(x, x, None),
+        lambda x: np.dot(x, b=x),
+        lambda x: np.concatenate([x, x], 0, None),
+        lambda x: np.round(x, 1, None),
+        lambda x: np.roll(a=x, shift=1),
+        lambda x: np.flip(m=x),
+        lambda x: np.cov(m=x, y=x),
+        lambda x: np.interp(1.5, x, fp=x),
+        lambda x: np.where(x > 1, x, 0.0),
+    ],
+)
+def test_arguments_stand_where_numpy_has_them(call):
+    """Also by place behind ``out``, and the first ones by NumPy's names."""
+    x = np.array([0.5, 1.25, 2.75])
+    assert same(call(tg.Tensor(x)), call(x))
+
+
+def test_out_by_place_is_refused():
+    with pytest.raises(TypeError, match=r"np.sum\(..., out=...\)"):
+        np.sum(tg.Tensor([1.0, 2.0]), 0, None, np.zeros(()))

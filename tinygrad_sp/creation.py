@@ -352,7 +352,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 
 
 @implements(np.copy)
-def copy(x: Any, order: str = "K", subok: bool = False) -> Any:
+def copy(x: Any, /, order: str = "K", subok: bool = False) -> Any:
     """Return a Tensor of the same value that is recorded as computed from this one."""
     del order, subok
     return x.copy()

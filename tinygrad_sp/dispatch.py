@@ -7,6 +7,7 @@ and NEP 18); the Tensor looks here.
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -40,10 +41,33 @@ def call_function(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             f"{name} of a Tensor: tinygrad_sp has no derivative for it. If a constant will do, write "
             f"{name}(t.detach().numpy()); otherwise compose it from functions that have one, or declare an Op"
         )
-    if kwargs.get("out") is not None:
+    args, kwargs = _named(func, ours, args, kwargs)
+    if kwargs.pop("out", None) is not None:
         refuse_out(func.__name__)
-    kwargs.pop("out", None)
     return ours(*args, **kwargs)
+
+
+def _named(func: Any, ours: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Put a call that fits NumPy's signature as one that fits ours: by name, but for what ours takes by place only."""
+    names, placed = _signatures(func, ours)
+    if not names or len(args) == placed:
+        return args, kwargs
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return [given.pop(name) for name in names[:placed] if name in given], given
+
+
+@functools.cache
+def _signatures(func: Any, ours: Any) -> tuple[list[str], int]:
+    """Return NumPy's names of the arguments that have a place, and how many of them ours takes by place only."""
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        theirs = inspect.signature(func).parameters.values()
+    except ValueError:  # a few functions written in C have none
+        return [], 0
+    mine = inspect.signature(ours, follow_wrapped=False).parameters.values()
+    if any(p.kind is p.VAR_POSITIONAL for p in (*theirs, *mine)):
+        return [], 0
+    return [p.name for p in theirs if p.kind in by_place], sum(p.kind is p.POSITIONAL_ONLY for p in mine)
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) -> Any:

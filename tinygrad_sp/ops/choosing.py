@@ -218,7 +218,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
 
 
 @implements(np.putmask)
-def putmask(x: Any, mask: Any, values: Any) -> None:
+def putmask(x: Any, /, mask: Any, values: Any) -> None:
     """Write into ``x`` where the mask holds the value at the same place; values are repeated if too few."""
     places = np.flatnonzero(value(mask))
     values = array(values).reshape(-1)
@@ -226,7 +226,7 @@ def putmask(x: Any, mask: Any, values: Any) -> None:
 
 
 @implements(np.place)
-def place(x: Any, mask: Any, vals: Any) -> None:
+def place(x: Any, /, mask: Any, vals: Any) -> None:
     """Write into ``x``, where the mask holds, one value after the other; values are repeated if too few."""
     places = np.flatnonzero(value(mask))
     values = array(vals).reshape(-1)

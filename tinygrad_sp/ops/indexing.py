@@ -331,7 +331,7 @@ def take_along_axis(x: Any, indices: Any, /, axis: int | None = -1) -> Any:
 
 
 @implements(np.put_along_axis)
-def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None, mode: str = "raise") -> None:
+def put_along_axis(x: Any, /, indices: Any, values: Any, axis: int | None, mode: str = "raise") -> None:
     """Write into ``x`` at places along an axis, each row at its own."""
     del mode
     places = value(indices)
@@ -345,7 +345,7 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None, mode: st
 
 
 @implements(np.put)
-def put(x: Any, indices: Any, values: Any, mode: str = "raise") -> None:
+def put(x: Any, indices: Any, values: Any, /, mode: str = "raise") -> None:
     """Write into ``x`` at places counted through the flattened array; values are repeated if too few."""
     places, values = value(indices).reshape(-1), np.reshape(array(values), (-1,))
     places = places % x.size if mode != "clip" else np.clip(places, 0, x.size - 1)

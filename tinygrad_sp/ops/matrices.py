@@ -127,7 +127,7 @@ def triu(x: Any, /, k: int = 0) -> Any:
 
 
 @implements(np.fill_diagonal)
-def fill_diagonal(x: Any, val: Any, wrap: bool = False) -> None:
+def fill_diagonal(x: Any, /, val: Any, wrap: bool = False) -> None:
     """Write into the diagonal of ``x``."""
     if wrap and x.ndim == 2 and x.shape[0] > x.shape[1]:
         raise NotImplementedError("fill_diagonal: wrap=True of a tall matrix")

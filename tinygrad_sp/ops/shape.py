@@ -376,7 +376,7 @@ def pad(x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: A
 
 
 @implements(np.rollaxis)
-def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
+def rollaxis(x: Any, /, axis: int, start: int = 0) -> Any:
     """Move an axis back until it stands before axis ``start``."""
     x = array(x)
     at, before = negative_axis(axis, x.ndim) + x.ndim, start + x.ndim if start < 0 else start
