@@ -611,6 +611,7 @@ def test_a_file_that_may_not_be_read(refused, tmp_path):
         (["x", "x=1", "--ord", "2"], "--ord"),
         (["x", "x=1", "--plot"], "expected one argument"),
         (["sum(x)", "x=linspace(0,1,1000)", "--order", "2"], "at most 300"),
+        (["sum(outer(x, x) @ outer(x, x))", "x=linspace(0,1,300)", "--order", "2"], "give the variables fewer numbers"),
         (["", "x=1"], "empty"),
         (["x" * 1_000_000], "1,000,000 characters"),
         (["x[2]", "x=1,2"], "out of bounds"),

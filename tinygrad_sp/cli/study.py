@@ -27,6 +27,9 @@ Array = NDArray[np.float64]
 MOST_SECOND = 300
 """How many numbers all variables together may have for second derivatives: each takes a sweep of its own."""
 
+MOST_WORK_SECOND = 100_000_000
+"""How many elements all these sweeps together may compute: about half a minute."""
+
 
 @dataclass(frozen=True)
 class Derivative:
@@ -167,6 +170,12 @@ def _add_second(found: Study, function: _Function) -> None:
     if total > MOST_SECOND:
         raise InputError(
             f"--order 2: the variables have {total:,} numbers together; at most {MOST_SECOND} are possible"
+        )
+    work = total * function.expression.spent
+    if work > MOST_WORK_SECOND:
+        raise InputError(
+            f"--order 2: too much to compute: about {work:,} elements for {total} numbers, at most "
+            f"{MOST_WORK_SECOND:,}; give the variables fewer numbers"
         )
 
     def gradient(*tensors: Any) -> tuple[Any, ...]:
