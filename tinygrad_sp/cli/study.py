@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 MOST_SECOND = 300
 """How many numbers all variables together may have for second derivatives: each takes a sweep of its own."""
 
-MOST_WORK_SECOND = 100_000_000
+MOST_WORK_SECOND = 50_000_000
 """How many elements all these sweeps together may compute: about half a minute."""
 
 
@@ -116,6 +116,8 @@ def study(expression: Expression, values: Mapping[str, Array], order: int = 1) -
     if value.dtype.kind not in "iuf":
         kind = {"b": "true or false", "c": "complex"}.get(value.dtype.kind, str(value.dtype))
         raise InputError(f"the value is {kind}; an expression of real numbers is wanted")
+    if order == 2:
+        _bound(expression, values)
     function = _Function(expression, list(values))
     with _refusals():
         gradient = function.gradient(*leaves.values())
@@ -164,19 +166,24 @@ class _Function:
         return gradient
 
 
-def _add_second(found: Study, function: _Function) -> None:
-    """Add the second derivatives and their check."""
-    values, total = list(found.values.values()), sum(value.size for value in found.values.values())
+def _bound(expression: Expression, values: Mapping[str, Array]) -> None:
+    """Refuse second derivatives of too many numbers, or that take too long."""
+    total = sum(value.size for value in values.values())
     if total > MOST_SECOND:
         raise InputError(
             f"--order 2: the variables have {total:,} numbers together; at most {MOST_SECOND} are possible"
         )
-    work = total * function.expression.spent
+    work = total * expression.spent
     if work > MOST_WORK_SECOND:
         raise InputError(
             f"--order 2: too much to compute: about {work:,} elements for {total} numbers, at most "
             f"{MOST_WORK_SECOND:,}; give the variables fewer numbers"
         )
+
+
+def _add_second(found: Study, function: _Function) -> None:
+    """Add the second derivatives and their check."""
+    values = list(found.values.values())
 
     def gradient(*tensors: Any) -> tuple[Any, ...]:
         return function.gradient(*tensors, record=True)
