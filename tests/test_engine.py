@@ -4,7 +4,6 @@ import asyncio
 import gc
 import pickle
 import threading
-import time
 import tracemalloc
 
 import numpy as np
@@ -141,12 +140,15 @@ def test_second_derivative_of_a_deep_chain():
     assert x.grad.item() == pytest.approx(2 * 1.00001**20_000)
 
 
-def test_reading_every_element_is_linear():
-    n = 4000
+def test_reading_every_element_is_linear(monkeypatch):
+    n = 400
     (x,) = leaves(np.arange(float(n)))
-    start = time.perf_counter()
-    sum((x[i] * x[i] for i in range(n)), 0.0).backward()
-    assert time.perf_counter() - start < 5  # dense zeros for each index would take 4000 * 4000 steps twice
+    total = sum((x[i] * x[i] for i in range(n)), 0.0)
+    made = []
+    zeros = np.zeros
+    monkeypatch.setattr(np, "zeros", lambda *shape, **options: made.append(shape) or zeros(*shape, **options))
+    total.backward()
+    assert len(made) == 1  # not dense zeros for each index
     np.testing.assert_array_equal(x.grad.numpy(), 2 * x.numpy())
 
 
