@@ -428,7 +428,8 @@ def _strong_zero(node: Node, grad: Any, cotangent: Any) -> Any:
     Only in graphs with a `where`: what it did not take must not leak NaN or inf.  An op that mixes elements along
     an ``axis`` gives nothing to rows of which nothing came in; one that mixes all, if nothing came in at all.
     """
-    if _is_array(cotangent) and _finite(cotangent):
+    value = cotangent._value if isinstance(cotangent, Traced) and not cotangent.level else cotangent
+    if _is_array(value) and _finite(value):  # its own derivative may still meet infinity: in a sweep that minds it
         return cotangent
     nothing = False if isinstance(grad, tuple) else grad == 0
     params = node.params
