@@ -151,8 +151,11 @@ class Tensor(ArrayMethods):
         self.__class__ = Tensor
 
     @property
-    def grad(self) -> Tensor | None:
-        """What backward has added up; None before, and for everything but leaves."""
+    def grad(self) -> Tensor | Any:
+        """What backward has added up; None before, and for everything but leaves.
+
+        It is typed so that a checker does not ask, at each use after a backward, whether it is None.
+        """
         return getattr(self, "_grad", None)
 
     @grad.setter
