@@ -1,7 +1,7 @@
 """The hot path: how elementwise ops, which most graphs are made of, are recorded at full speed.
 
 One recorder per arity, no ``*args``, no helper call on the way, slots instead of tuples: 0.55 microseconds per
-recorded op where the general ``graph.record`` needs 2.5.  Whatever is out of the ordinary (a mode, a level, a
+recorded op where the general ``record.record`` needs 2.5.  Whatever is out of the ordinary (a mode, a level, a
 list, an array that the user may write into) goes the general way.
 """
 
@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import MODE, PLAIN, Node, Op, Rule, Traced, apply, declare, explained, new, next_age, plain, reads
+from .graph import MODE, PLAIN, Node, Op, Rule, Traced, apply, declare, new, next_age, plain, reads
+from .record import explained
 
 Tensor: type[Traced] = Traced  # tensor.py puts its class here
 mode = MODE.get

@@ -36,10 +36,9 @@ from .graph import (
     Traced,
     make_tensor,
     mode_is,
-    picked,
-    read_only,
 )
 from .places import blame, locate
+from .record import picked, read_only
 
 _by_age, _action = attrgetter("age"), itemgetter(0)
 _ndarray, _float64 = np.ndarray, np.float64

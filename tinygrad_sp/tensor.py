@@ -15,8 +15,9 @@ import numpy as np
 
 from . import graph, hotpath
 from .array_methods import ArrayMethods
-from .graph import LEAF, MODE, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is, record
+from .graph import LEAF, MODE, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is
 from .ops import indexing, ordering
+from .record import record
 from .sweep import HOOKS, collect, sweep
 
 
@@ -42,6 +43,8 @@ def checked_array(data: Any, dtype: Any = None) -> Any:
             f"Tensor: {type(data).__name__} {data!r:.60} gives an array of dtype {array.dtype}; "
             "Tensors hold booleans, integers, floating and complex numbers"
         )
+    if not array.dtype.isnative:  # swapped bytes are a matter of files: no op keeps them
+        array = array.astype(array.dtype.newbyteorder("="))
     return array[()]
 
 

@@ -227,7 +227,7 @@ def _computed_one(node: Node, found: dict[Node, Any]) -> Any:
 
 
 def _is_pure(op: Op) -> bool:
-    return type(op).__module__.startswith(("tinygrad_sp.ops.", "tinygrad_sp.hotpath", "tinygrad_sp.graph"))
+    return type(op).__module__.startswith(("tinygrad_sp.ops.", "tinygrad_sp.hotpath", "tinygrad_sp.record"))
 
 
 # ---------------------------------------------------------------------------------------------- cotangents

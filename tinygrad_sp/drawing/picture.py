@@ -283,7 +283,7 @@ class _Drawn:
 
 
 def _bundle() -> type:
-    from ..graph import Bundle
+    from ..record import Bundle
 
     return Bundle
 

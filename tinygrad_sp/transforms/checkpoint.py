@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..graph import Node, Op, Traced, make_tensor, new, next_age, picked, recording
+from ..graph import Node, Op, Traced, make_tensor, new, next_age, recording
+from ..record import picked
 from ..sweep import sweep
 from .batching import Batched, batch_of
 from .forward import Dual, dual

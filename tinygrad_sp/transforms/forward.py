@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import MODE, PLAIN, Node, Op, Traced, apply, explained, make_leaf, mode_is
+from ..graph import MODE, PLAIN, Node, Op, Traced, apply, make_leaf, mode_is
+from ..record import explained
 from ..sweep import sweep
 from .forward_rules import TANGENTS
 from .levels import DEPTH, Nested, Variable, deeper, lower, variable

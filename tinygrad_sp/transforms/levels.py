@@ -16,7 +16,8 @@ from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 
-from ..graph import MODE, Mode, Node, Op, Traced, make_tensor, mode_is, plain, record
+from ..graph import MODE, Mode, Node, Op, Traced, make_tensor, mode_is, plain
+from ..record import record
 from ..tensor import Tensor, constant
 from .trees import tree_map
 
