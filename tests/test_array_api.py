@@ -103,6 +103,18 @@ def test_asarray():
         tg.asarray(t, dtype=tg.float32, copy=False)
 
 
+def test_what_no_tensor_holds_is_not_shared_either():
+    for array in (np.array(["a"], object), np.ma.array([1.0, 2.0], mask=[0, 1])):
+        with pytest.raises(TypeError, match=r"Tensors hold|masked"):
+            tg.asarray(array, copy=False)
+    array = np.ones(2)
+    t = tg.asarray(array, copy=False, requires_grad=True)
+    y = t * t
+    array[:] = 5.0
+    y.sum().backward()
+    assert t.grad.tolist() == [2, 2] and t.tolist() == [5, 5]
+
+
 def test_what_is_shared_can_be_written_into_and_what_was_recorded_stays():
     array = np.array([1.0, 2.0])
     shared = tg.asarray(array, copy=False)

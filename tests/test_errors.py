@@ -312,9 +312,10 @@ def test_functions_without_a_derivative_are_named(held, monkeypatch):
 
 def test_out_and_where_never_corrupt(held):
     for call in (
-        lambda: np.exp(held.constant, out=held.array),
+        lambda: np.exp(held.leaf[0], out=held.array),
         lambda: np.exp(held.array, out=held.leaf[0]),
-        lambda: np.add(held.array, held.constant, out=(held.array,)),
+        lambda: np.add(held.array, held.leaf[0], out=(held.array,)),
+        lambda: np.add.reduce(held.constant, out=held.array),
         lambda: np.sum(held.leaf, axis=0, out=held.array),
         lambda: np.multiply(held.array, 2, out=held.constant),
         lambda: held.array.__imul__(held.leaf[0]),

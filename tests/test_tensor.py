@@ -58,6 +58,13 @@ def test_dtype_can_be_given():
     same(tg.Tensor(tg.Tensor([1.0], requires_grad=False), dtype=np.float32), np.float32([1]))
 
 
+def test_swapped_bytes_are_put_right():
+    x = tg.Tensor(np.array([1.0, 2.0], ">f8"))
+    (x.astype(">f4").sum() + np.ptp(x)).backward()
+    assert x.dtype.isnative and x.astype(">f4").dtype.isnative
+    assert x.grad.tolist() == [0, 2] and x.grad.dtype == np.float64
+
+
 def test_constants_record_nothing():
     c = tg.Tensor([1.0, 2.0], requires_grad=False)
     assert (c * 2 + np.exp(c)).node is None
@@ -289,6 +296,26 @@ def test_writing_into_data_does_not_change_what_was_recorded():
     assert x.grad.tolist() == [202, 204]
     x.data -= 0.5 * np.ones(2)
     assert x.tolist() == [-1.5, -1.5]
+
+
+def test_a_constant_can_be_computed_into_an_array():
+    """As in ``p.data -= lr * p.grad``: there is no graph that could be lost."""
+    p = tg.Tensor([1.0, 2.0])
+    y = (p * p).sum()
+    y.backward(retain_graph=True)
+    p.data -= 0.5 * p.grad
+    assert p.is_leaf and p.tolist() == [0, 0] and type(p.data) is np.ndarray
+    p.zero_grad()
+    y.backward()
+    assert p.grad.tolist() == [2, 4]
+    array = np.ones(2)
+    assert np.add(array, tg.Tensor([1.0, 2.0], requires_grad=False), out=array) is array
+    np.multiply(array, 2, out=array, where=[True, False])
+    assert array.tolist() == [4, 3]
+    with pytest.raises(TypeError, match="out="):
+        array += tg.Tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match="out="), tg.no_grad():
+        np.exp(array, out=tg.Tensor([1.0, 2.0], requires_grad=False))
 
 
 def test_writing_into_a_gradient_s_or_a_result_s_data_changes_nothing_else():

@@ -15,7 +15,7 @@ from .dispatch import implements
 from .graph import Op, Traced
 from .ops.joining import stack
 from .ops.shape import broadcast_to, moveaxis
-from .tensor import Tensor, constant, exposed
+from .tensor import Tensor, checked_array, constant, exposed
 
 __all__ = [
     "arange",
@@ -100,7 +100,10 @@ def asarray(
             raise ValueError(f"asarray: copy=False, but another dtype, {dtype}, needs a copy")
         return obj.copy() if same and copy else obj if same else obj.astype(dtype)  # type: ignore[attr-defined]
     if copy is False:
-        return exposed(np.asarray(obj, dtype=dtype, copy=False))
+        shared = np.asarray(obj, dtype=dtype, copy=False)
+        checked_array(np.empty_like(obj if isinstance(obj, np.ndarray) else shared, shape=(0,)))  # or why it can't be
+        tensor = exposed(shared)
+        return tensor.requires_grad_() if requires_grad else tensor
     return Tensor(obj, requires_grad, dtype=dtype)
 
 

@@ -73,8 +73,11 @@ def _signatures(func: Any, ours: Any) -> tuple[list[str], int]:
 def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) -> Any:
     """Answer ``__array_ufunc__``."""
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    if kwargs.pop("out", None) is not None:
-        refuse_out(name)
+    out = kwargs.pop("out", None)
+    if out is not None:
+        if method != "__call__" or not all(map(_is_constant, args)) or any(hasattr(x, "node") for x in out):
+            refuse_out(name)
+        return ufunc(*[x.numpy() if hasattr(x, "node") else x for x in args], out=out, **kwargs)
     if kwargs.pop("where", True) is not True:
         raise TypeError(f"np.{name}(..., where=...) of a Tensor: write np.where(condition, np.{name}(t), t)")
     dtype = kwargs.pop("dtype", None) if method == "__call__" else None
@@ -95,6 +98,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
     if dtype is not None:  # NumPy computes in that dtype
         args = [x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype)[()] for x in args]
     return ours(*args, **kwargs)
+
+
+def _is_constant(x: Any) -> bool:
+    return not hasattr(x, "node") or (x.node is None and not x.level)
 
 
 _HOMES = {"numpy.linalg": "linalg", "numpy.fft": "fft"}

@@ -85,9 +85,12 @@ def _edge(part: Any, x: Any, at: int) -> Any:
 @implements(np.ediff1d)
 def ediff1d(x: Any, /, to_end: Any = None, to_begin: Any = None) -> Any:
     """Return the differences of neighbours of the flattened array, with more at both ends if wanted."""
-    middle = diff(ravel(array(x)))
-    parts = [ravel(array(p)).astype(middle.dtype) for p in (to_begin, middle, to_end) if p is not None]
-    return concatenate(parts)
+    middle = ravel(array(x))
+    middle = middle[1:] - middle[:-1]
+    parts = [ravel(array(p)) for p in (to_begin, middle, to_end) if p is not None]
+    if not all(np.can_cast(p.dtype, middle.dtype, "same_kind") for p in parts):
+        raise TypeError(f"ediff1d: to_begin and to_end must fit in the dtype of x, {middle.dtype}")
+    return concatenate([p.astype(middle.dtype) for p in parts])
 
 
 def _cumulative(x: Any, axis: int | None, dtype: Any, include_initial: bool, running: Any, initial: int) -> Any:
@@ -136,7 +139,9 @@ def gradient(f: Any, /, *varargs: Any, axis: Any = None, edge_order: int = 1) ->
         One for each axis.
     """
     f = array(f)
-    f = f if f.dtype.kind in "fc" else f.astype(float)
+    if f.dtype == bool:
+        raise TypeError("gradient: of booleans; write f.astype(float)")
+    f = inexact(f)
     axes = list(range(-f.ndim, 0)) if axis is None else [negative_axis(int(a), f.ndim) for a in np.atleast_1d(axis)]
     if len(varargs) not in (0, 1, len(axes)):
         raise ValueError(f"gradient: {len(varargs)} distances for {len(axes)} axes")
@@ -165,7 +170,7 @@ def _slope(f: Any, h: Any, at: int, edge_order: int) -> Any:
         middle = (left * rises[..., 1:] + right * rises[..., :-1]) / (left + right)
     else:
         middle = (x[..., 2:] - x[..., :-2]) / (2.0 * h)
-    return np.moveaxis(concatenate([first, middle, last], -1), -1, at)
+    return np.moveaxis(concatenate([first, middle, last], -1), -1, at).astype(f.dtype)
 
 
 @implements(np.trapezoid)
@@ -226,7 +231,9 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     -----
     At a point the slope with respect to x is that of the interval behind it.
     """
-    x, xp, fp = array(x), array(xp), array(fp)
+    x, xp, fp = inexact(x), inexact(xp), inexact(fp)
+    if "c" in (x.dtype.kind, xp.dtype.kind):
+        raise TypeError("interp: complex numbers have no order; only fp may be complex")
     if period is not None:
         if period == 0:
             raise ValueError("interp: period=0")
@@ -248,6 +255,12 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
 
 
 # ---------------------------------------------------------------------------------------------- polynomials
+
+
+def inexact(x: Any) -> Any:
+    """Return an argument as an array of floating or complex numbers."""
+    x = array(x)
+    return x if x.dtype.kind in "fc" else x.astype(float)
 
 
 @implements(np.polyval)
@@ -306,7 +319,7 @@ def polyint(p: Any, /, m: int = 1, k: Any = None) -> Any:
 @implements(np.polydiv)
 def polydiv(u: Any, v: Any, /) -> tuple[Any, Any]:
     """Divide polynomials, highest power first: quotient and remainder."""
-    u, v = np.atleast_1d(u), np.atleast_1d(v)
+    u, v = np.atleast_1d(inexact(u)), np.atleast_1d(inexact(v))
     n, quotient = len(v), []
     for _ in range(max(len(u) - n + 1, 1)):
         quotient.append(u[:1] / v[:1] if len(u) >= n else np.zeros_like(u, shape=(1,)))
@@ -337,8 +350,8 @@ def polyfit(
     """
     if full or cov:
         raise NotImplementedError("polyfit: full and cov")
-    x, y = array(x), array(y)
-    powers = vander(x * 1.0, deg + 1)
+    x, y = inexact(x), inexact(y)
+    powers = vander(x, deg + 1)
     if w is not None:
         powers, y = powers * array(w)[:, None], y * (array(w)[:, None] if y.ndim == 2 else array(w))
     size = np.sqrt(np.sum(powers * powers, axis=0))
@@ -352,6 +365,7 @@ def poly(x: Any, /) -> Any:
     """Return the coefficients of the polynomial with these roots, or of a matrix's characteristic one."""
     x = array(x)
     zeros = np.linalg.eigvals(x) if x.ndim == 2 else np.atleast_1d(x)
+    zeros = zeros.astype(np.mintypecode(zeros.dtype.char))
     result = np.ones_like(zeros, shape=(1,))
     for i in range(len(zeros)):
         result = convolve(result, concatenate([np.ones_like(zeros, shape=(1,)), -zeros[i : i + 1]]))
@@ -362,7 +376,7 @@ def poly(x: Any, /) -> Any:
 @implements(np.roots)
 def roots(p: Any, /) -> Any:
     """Return the roots of a polynomial, highest power first: eigenvalues of its companion matrix."""
-    p = array(p)
+    p = inexact(p)
     used = np.flatnonzero(value(p))
     if not used.size:
         return np.zeros_like(p, shape=(0,))
@@ -428,7 +442,8 @@ def convolve(x: Any, y: Any, /, mode: str = "full") -> Any:
 def correlate(x: Any, y: Any, /, mode: str = "valid") -> Any:
     """Return the correlation of two vectors: the convolution with the second one reversed and conjugated."""
     x, y = np.atleast_1d(array(x)), np.atleast_1d(array(y))
+    back = flip(np.conj(y) if y.dtype.kind == "c" else y)
     if mode == "same" and y.size > x.size:
         start = x.size - 1 - (x.size - 1) // 2
-        return convolve(x, flip(np.conj(y)))[start : start + y.size]
-    return convolve(x, flip(np.conj(y)), mode)
+        return convolve(x, back)[start : start + y.size]
+    return convolve(x, back, mode)

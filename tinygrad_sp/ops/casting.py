@@ -82,7 +82,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     """
     if device not in (None, "cpu"):
         raise ValueError(f"astype: device {device!r}; NumPy has one device, 'cpu'")
-    x, dtype = array(x), np.dtype(dtype)
+    x, dtype = array(x), np.dtype(dtype).newbyteorder("=")
     if dtype.kind not in "biufc":
         raise TypeError(f"astype: dtype {dtype}; Tensors hold booleans, integers, floating and complex numbers")
     if dtype == x.dtype and not copy:

@@ -205,8 +205,9 @@ def piecewise(x: Any, /, condlist: Any, funclist: Sequence[Any], *args: Any, **k
         raise ValueError(f"piecewise: {len(funclist)} functions for {len(conditions)} conditions")
     result = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
-        piece = function(x[condition], *args, **kw) if callable(function) else function
-        result = setitem(result, condition, piece)
+        if np.any(condition):  # as NumPy, no function is called for nothing
+            piece = function(x[condition], *args, **kw) if callable(function) else function
+            result = setitem(result, condition, piece)
     return result
 
 

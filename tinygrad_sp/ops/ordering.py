@@ -242,7 +242,9 @@ def argpartition(x: Any, kth: Any, /, axis: int | None = -1, kind: str = "intros
 def sort_complex(x: Any, /) -> Any:
     """Return the elements sorted by real part, then by imaginary part, as complex numbers."""
     x = sort(x)
-    return x if x.dtype.kind == "c" else x.astype(np.result_type(x.dtype, np.complex64))
+    if x.dtype.kind == "c":
+        return x
+    return x.astype(np.complex64 if x.dtype.char in "bhBH" else np.result_type(x.dtype, np.complex128))
 
 
 @implements(np.searchsorted)
@@ -262,6 +264,8 @@ _HYNDMAN_FAN = {
     "median_unbiased": (1 / 3, 1 / 3),
     "normal_unbiased": (3 / 8, 3 / 8),
 }
+
+_WHOLE = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")  # these take one of the elements
 
 
 def _place(q: Any, n: Any, method: str) -> Any:
@@ -296,14 +300,22 @@ def _last(x: Any, axis: Axis) -> tuple[Any, list[int]]:
     return reshape(rows, (*(x.shape[a] for a in rest), math.prod(x.shape[a] for a in over))), shape
 
 
-def _between(rows: Any, place: Any) -> Any:
+def _between(rows: Any, place: Any, last: Any, whole: bool) -> Any:
     """Interpolate the sorted rows at a place between two elements, as NumPy does to the last bit."""
     below = np.floor(value(place)).astype(int)
-    both = np.stack([below, np.minimum(below + 1, rows.shape[-1] - 1)])
+    both = np.stack([below, np.minimum(below + 1, value(last))])
     ordered, both = _ordered(rows, both) if math.prod(below.shape[:-1]) == 1 else (Sort.apply(rows, axis=-1), both)
-    a, b = take_along_axis(ordered, both[0]), take_along_axis(ordered, both[1])
-    t = place - below
+    a = take_along_axis(ordered, both[0])
+    if whole:
+        return a
+    b, t = take_along_axis(ordered, both[1]), place - below
     return np.where(t >= 0.5, b - (b - a) * (1 - t), a + (b - a) * t)
+
+
+def _real(x: Any) -> Any:
+    if array(x).dtype.kind == "c":
+        raise TypeError("quantile: between complex numbers there is no order to interpolate in; take np.abs or np.real")
+    return x
 
 
 def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any, skip: bool) -> Any:
@@ -313,15 +325,18 @@ def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights:
     if np.any((everything(flat) < 0) | (everything(flat) > 1)):
         raise ValueError("quantile: q lies between 0 and 1, percentiles between 0 and 100")
     rows, shape = _last(x, axis)
+    if skip and not rows.shape[-1]:
+        rows = np.full_like(rows, np.nan, shape=(*rows.shape[:-1], 1), dtype=np.result_type(x.dtype, np.float16))
     nan = np.isnan(rows)
     n = np.sum(np.logical_not(nan), axis=-1, keepdims=True) if skip else rows.shape[-1]
-    place = np.clip(_place(flat, n, method), 0, np.maximum(n, 1) - 1)
+    last, whole = np.maximum(n, 1) - 1, method in _WHOLE
+    place = np.clip(_place(flat, n, method), 0, last)
     place = reshape(place, (1,) * (rows.ndim - place.ndim) + tuple(place.shape))
-    result = _between(rows, place)
+    result = _between(rows, place, last, whole)
     lost = n == 0 if skip else np.any(nan, axis=-1, keepdims=True)
     if np.any(everything(lost)):
         result = np.where(lost, np.nan, result)
-    if x.dtype.kind in "fc":  # a Python number has no dtype that could widen the result
+    if x.dtype.kind in "fc" and not whole:  # a Python number has no dtype that could widen the result
         result = result.astype(np.result_type(x.dtype, flat.dtype if np.ndim(q) or hasattr(q, "dtype") else x.dtype))
     rest = shape if keepdims else rows.shape[:-1]
     return reshape(np.moveaxis(result, -1, 0), (*np.shape(q), *rest))
@@ -367,7 +382,7 @@ def quantile(
     Tensor([0. , 0.5, 0.5])
     """
     del overwrite_input
-    return _quantiles(x, q, axis, method, keepdims, weights, False)
+    return _quantiles(_real(x), q, axis, method, keepdims, weights, False)
 
 
 @implements(np.percentile)
@@ -394,7 +409,7 @@ def nanquantile(
 ) -> Any:
     """Return quantiles over axes of the elements that are not NaN."""
     del overwrite_input
-    return _quantiles(x, q, axis, method, keepdims, weights, True)
+    return _quantiles(_real(x), q, axis, method, keepdims, weights, True)
 
 
 @implements(np.nanpercentile)
@@ -420,5 +435,7 @@ def median(x: Any, /, axis: Axis = None, *, keepdims: bool = False, overwrite_in
 @implements(np.nanmedian)
 def nanmedian(x: Any, /, axis: Axis = None, *, keepdims: bool = False, overwrite_input: bool = False) -> Any:
     """Return the median over axes of the elements that are not NaN."""
-    del overwrite_input
-    return nanquantile(x, 0.5, axis, keepdims=keepdims)
+    x = array(x)
+    if x.dtype.kind not in "fc":
+        return median(x, axis, keepdims=keepdims, overwrite_input=overwrite_input)
+    return _quantiles(x, 0.5, axis, "linear", keepdims, None, True)

@@ -162,6 +162,10 @@ def tensordot(x: Any, y: Any, /, axes: int | Sequence[Any] = 2) -> Any:
     return reshape(MatMul.apply(left, right), [x.shape[a] for a in x_rest] + [y.shape[a] for a in y_rest])
 
 
+def _conjugate(x: Any) -> Any:
+    return np.conj(x) if x.dtype.kind == "c" else x
+
+
 @implements(np.vecdot)
 def vecdot(x: Any, y: Any, /, axis: int = -1) -> Any:
     """Sum conj(x) * y along an axis of both, counted in their common shape."""
@@ -169,7 +173,7 @@ def vecdot(x: Any, y: Any, /, axis: int = -1) -> Any:
     x, y = (v if axis == -1 else np.moveaxis(v, axis, -1) for v in (x, y))
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(f"vecdot: x {tuple(x.shape)} and y {tuple(y.shape)} differ along axis {axis}")
-    return reshape(MatMul.apply(expand_dims(np.conj(x), -2), expand_dims(y, -1)), _stack(x, y))
+    return reshape(MatMul.apply(expand_dims(_conjugate(x), -2), expand_dims(y, -1)), _stack(x, y))
 
 
 def _stack(x: Any, y: Any) -> tuple[int, ...]:
@@ -189,7 +193,7 @@ def matvec(x: Any, y: Any, /) -> Any:
 
 def vecmat(x: Any, y: Any, /) -> Any:
     """Multiply stacks of (conjugated) vectors with stacks of matrices."""
-    return matmul(expand_dims(np.conj(array(x)), -2), y)[..., 0, :]
+    return matmul(expand_dims(_conjugate(array(x)), -2), y)[..., 0, :]
 
 
 for _name in ("matvec", "vecmat"):  # ufuncs of NumPy 2.2

@@ -92,8 +92,8 @@ class Var(Op):
 
     @staticmethod
     def backward(grad: Any, _out: Any, x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
-        away = (x - np.mean(x, axis=axis, keepdims=True)) * (2 / _freedom(x.shape, axis, correction))
-        return spread(grad, axis, keepdims, x.shape) * away
+        share = 2 / _freedom(x.shape, axis, correction)
+        return spread(grad, axis, keepdims, x.shape) * (_away(x, axis) * share)
 
 
 class Std(Op):
@@ -109,7 +109,14 @@ class Std(Op):
     @staticmethod
     def backward(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
         share = spread(grad / np.where(out == 0, 1.0, out), axis, keepdims, x.shape)
-        return share * (x - np.mean(x, axis=axis, keepdims=True)) * (1 / _freedom(x.shape, axis, correction))
+        return share * _away(x, axis) * (1 / _freedom(x.shape, axis, correction))
+
+
+def _away(x: Any, axis: Axes) -> Any:
+    """Return the distances from the mean: exactly 0 between equal elements, whose mean may be rounded to another."""
+    first = tuple(slice(1) if a in axis else slice(None) for a in range(axis[0] if axis else 0, 0))
+    x = x - x[(Ellipsis, *first)]
+    return x - np.mean(x, axis=axis, keepdims=True)
 
 
 def _freedom(shape: tuple[int, ...], axis: Axes, correction: float) -> float:
@@ -223,6 +230,11 @@ def _cast(x: Any, dtype: Any) -> Any:
     return x if dtype is None or x.dtype == dtype else x.astype(dtype)
 
 
+def _first(initial: Any, result: Any) -> Any:
+    """Return the element that a reduction begins with, in the dtype of the result as NumPy does."""
+    return array(initial).astype(result.dtype)
+
+
 def _only(x: Any, where: Any, neutral: Any) -> Any:
     """Put the neutral element where the condition doesn't hold."""
     return x if where is True else np.where(where, x, neutral)
@@ -261,7 +273,7 @@ def sum(
     Tensor([4., 6.], op=Sum)
     """
     total = _reduced(Sum, _only(x, where, 0), axis, dtype, keepdims)
-    return total if initial is None else _cast(total + initial, dtype)
+    return total if initial is None else total + _first(initial, total)
 
 
 @implements(np.mean)
@@ -284,9 +296,37 @@ def var(
     *,
     keepdims: bool = False,
     correction: float | None = None,
+    where: Any = True,
+    mean: Any = None,
 ) -> Any:
-    """Return the variance over axes; ``correction`` (NumPy's ``ddof``) is taken off the number of elements."""
-    return _reduced(Var, x, axis, dtype, keepdims, correction=ddof if correction is None else correction)
+    """Return the variance over axes; ``correction`` (NumPy's ``ddof``) is taken off the number of elements.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        Any shape.
+    axis : int or sequence of int, optional
+        Axes to look over, by default all.
+    dtype : dtype, optional
+        Compute in this dtype.
+    ddof, correction : float
+        Two names for one number.
+    keepdims : bool
+        Keep the lost axes, with length 1.
+    where : array_like of bool
+        Only elements where this holds count.
+    mean : Tensor or array_like, optional
+        The mean, if it is known, with the lost axes kept.
+    """
+    correction = ddof if correction is None else correction
+    if where is True and mean is None:
+        return _reduced(Var, x, axis, dtype, keepdims, correction=correction)
+    x = array(x) if dtype is None else array(x).astype(dtype)
+    taken = np.broadcast_to(where, x.shape)
+    away = _only(x - (_mean(x, axis, keepdims=True, where=taken) if mean is None else mean), taken, 0.0)
+    free = np.maximum(sum(taken, axis, keepdims=keepdims) - correction, 0)
+    squares = sum(np.real(away * np.conjugate(away)), axis, keepdims=keepdims)
+    return (squares / free).astype(squares.dtype)
 
 
 @implements(np.std)
@@ -299,9 +339,20 @@ def std(
     *,
     keepdims: bool = False,
     correction: float | None = None,
+    where: Any = True,
+    mean: Any = None,
 ) -> Any:
-    """Return the standard deviation over axes; where it is 0, so is its derivative."""
-    return _reduced(Std, x, axis, dtype, keepdims, correction=ddof if correction is None else correction)
+    """Return the standard deviation over axes, with the arguments of `var`; where it is 0, so is its derivative."""
+    correction = ddof if correction is None else correction
+    if where is True and mean is None:
+        return _reduced(Std, x, axis, dtype, keepdims, correction=correction)
+    return root(var(x, axis, dtype, keepdims=keepdims, correction=correction, where=where, mean=mean))
+
+
+def root(variance: Any) -> Any:
+    """Return the square root of a variance, whose derivative is 0 where it is 0."""
+    flat = variance == 0
+    return np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, variance)))
 
 
 @implements(np.prod, (np.multiply, "reduce"))
@@ -317,14 +368,22 @@ def prod(
     result = Prod.apply(rows, axis=(-1,), keepdims=False)
     if keepdims:
         result = reshape(result, [1 if a in over else x.shape[a] for a in range(-x.ndim, 0)])
-    return _cast(result if initial is None else result * initial, dtype)
+    result = _cast(result, dtype)
+    return result if initial is None else result * _first(initial, result)
 
 
 def _extreme(op: type[Op], larger: Any, x: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
     if where is not True and initial is None:
         raise ValueError(f"{op.__name__.lower()}: where= needs initial=, for when nothing is left")
-    result = _reduced(op, _only(x, where, initial), axis, None, keepdims) if np.size(x) or initial is None else initial
-    return result if initial is None else larger(result, initial)
+    x = array(x)
+    if initial is None:
+        return _reduced(op, x, axis, None, keepdims)
+    x, initial = array(_only(x, where, _first(initial, x))), _first(initial, x)
+    over = reduced_axes(axis, x.ndim)
+    if not _count(x.shape, over):
+        rest = [1 if a in over else x.shape[a] for a in range(-x.ndim, 0) if keepdims or a not in over]
+        return np.broadcast_to(initial, rest)
+    return larger(_reduced(op, x, axis, None, keepdims), initial)
 
 
 @implements(np.max, (np.maximum, "reduce"))
@@ -339,6 +398,7 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False, initial: Any = 
     return _extreme(Min, np.minimum, x, axis, keepdims, initial, where)
 
 
+_mean = mean
 amax, amin = implements(np.amax)(max), implements(np.amin)(min)
 
 
@@ -391,15 +451,15 @@ def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any
 
 
 @implements(np.all, (np.logical_and, "reduce"))
-def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """Return whether all elements are true: a constant."""
-    return _reduced(_ALL, x, axis, None, keepdims)
+    return _reduced(_ALL, _only(x, where, True), axis, None, keepdims)
 
 
 @implements(np.any, (np.logical_or, "reduce"))
-def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """Return whether any element is true: a constant."""
-    return _reduced(_ANY, x, axis, None, keepdims)
+    return _reduced(_ANY, _only(x, where, False), axis, None, keepdims)
 
 
 @implements(np.count_nonzero)

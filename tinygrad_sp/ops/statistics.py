@@ -13,8 +13,9 @@ from ..dispatch import implements
 from .axes import Axis, array, negative_axes
 from .constant import constant
 from .indexing import Put, everything, value
+from .reduction import all as _all
 from .reduction import max as _max
-from .reduction import mean, prod, sum, var
+from .reduction import mean, prod, root, sum, var
 from .reduction import min as _min
 from .shape import expand_dims
 
@@ -137,6 +138,14 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     if weights is None:
         return _count(x, minlength=minlength)
     weights = array(weights)
+    if numbers.ndim != 1 or np.any(numbers < 0):
+        raise ValueError(
+            f"bincount: a vector of numbers from 0 on; not of shape {numbers.shape}, or with negative ones"
+        )
+    if weights.shape != numbers.shape:
+        raise ValueError(f"bincount: {numbers.size} numbers, weights of shape {weights.shape}; one for each is wanted")
+    if weights.dtype.kind == "c":
+        raise TypeError("bincount: complex weights; count the real and the imaginary parts")
     n = max(int(np.max(numbers, initial=-1)) + 1, minlength)
     return Put.apply(weights.astype(float), shape=(n,), index=(numbers,))
 
@@ -174,15 +183,15 @@ def _without(x: Any, substitute: float) -> Any:
 
 
 @implements(np.nansum)
-def nansum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-    """Return the sum over axes of the elements that are not NaN."""
-    return sum(_without(x, 0.0), axis, dtype, keepdims=keepdims)
+def nansum(x: Any, /, axis: Axis = None, dtype: Any = None, **options: Any) -> Any:
+    """Return the sum over axes of the elements that are not NaN, with the options of `sum`."""
+    return sum(_without(x, 0.0), axis, dtype, **options)
 
 
 @implements(np.nanprod)
-def nanprod(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-    """Return the product over axes of the elements that are not NaN."""
-    return prod(_without(x, 1.0), axis, dtype, keepdims=keepdims)
+def nanprod(x: Any, /, axis: Axis = None, dtype: Any = None, **options: Any) -> Any:
+    """Return the product over axes of the elements that are not NaN, with the options of `prod`."""
+    return prod(_without(x, 1.0), axis, dtype, **options)
 
 
 @implements(np.nancumsum)
@@ -197,62 +206,50 @@ def nancumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     return np.cumprod(_without(x, 1.0), axis=axis, dtype=dtype)
 
 
-def _counted(x: Any, axis: Axis, keepdims: bool) -> Any:
-    kind = np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else float
-    return np.sum(np.logical_not(np.isnan(x)), axis=axis, keepdims=keepdims, dtype=kind)
+def _present(x: Any, where: Any) -> Any:
+    """Return where the elements count that are not NaN."""
+    return np.logical_and(np.logical_not(np.isnan(x)), where)
 
 
 @implements(np.nanmean)
-def nanmean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+def nanmean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """Return the mean over axes of the elements that are not NaN."""
     x = array(x)
-    return nansum(x, axis, dtype, keepdims=keepdims) / _counted(x, axis, keepdims)
+    return mean(x, axis, dtype, keepdims=keepdims, where=_present(x, where))
 
 
 @implements(np.nanvar)
 def nanvar(
-    x: Any,
-    /,
-    axis: Axis = None,
-    dtype: Any = None,
-    ddof: float = 0,
-    *,
-    keepdims: bool = False,
-    correction: float | None = None,
+    x: Any, /, axis: Axis = None, dtype: Any = None, ddof: float = 0, *, where: Any = True, **options: Any
 ) -> Any:
     """Return the variance over axes of the elements that are not NaN."""
     x = array(x)
-    if not np.any(np.isnan(everything(x))):
-        return var(x, axis, dtype, ddof, keepdims=keepdims, correction=correction)
-    free = _counted(x, axis, keepdims) - (ddof if correction is None else correction)
-    away = _without(x - nanmean(x, axis, dtype, keepdims=True), 0.0)
-    return sum(np.real(away * np.conj(away)), axis, keepdims=keepdims) / np.where(free > 0, free, np.nan).astype(
-        free.dtype
-    )
+    present = _present(x, where)
+    return var(x, axis, dtype, ddof, where=where if np.all(everything(present)) else present, **options)
 
 
 @implements(np.nanstd)
 def nanstd(x: Any, /, axis: Axis = None, dtype: Any = None, ddof: float = 0, **options: Any) -> Any:
     """Return the standard deviation over axes of the elements that are not NaN; where it is 0, so is its derivative."""
-    variance = nanvar(x, axis, dtype, ddof, **options)
-    flat = variance == 0
-    return np.where(flat, 0.0, np.sqrt(np.where(flat, 1.0, variance)))
+    return root(nanvar(x, axis, dtype, ddof, **options))
 
 
-def _nan_extreme(x: Any, axis: Axis, keepdims: bool, reduction: Any, substitute: float) -> Any:
+def _nan_extreme(x: Any, axis: Axis, reduction: Any, substitute: float, options: dict[str, Any]) -> Any:
     x = array(x)
-    result = reduction(_without(x, substitute), axis, keepdims=keepdims)
-    lost = _counted(x, axis, keepdims) == 0
+    result = reduction(_without(x, substitute), axis, **options)
+    if options.get("initial") is not None:
+        return result
+    lost: Any = _all(np.isnan(x), axis, keepdims=options.get("keepdims", False))
     return np.where(lost, np.nan, result) if np.any(everything(lost)) else result
 
 
 @implements(np.nanmax, (np.fmax, "reduce"))
-def nanmax(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Return the largest element over axes that is not NaN."""
-    return _nan_extreme(x, axis, keepdims, _max, -np.inf)
+def nanmax(x: Any, /, axis: Axis = None, **options: Any) -> Any:
+    """Return the largest element over axes that is not NaN, with the options of `max`."""
+    return _nan_extreme(x, axis, _max, -np.inf, options)
 
 
 @implements(np.nanmin, (np.fmin, "reduce"))
-def nanmin(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Return the smallest element over axes that is not NaN."""
-    return _nan_extreme(x, axis, keepdims, _min, np.inf)
+def nanmin(x: Any, /, axis: Axis = None, **options: Any) -> Any:
+    """Return the smallest element over axes that is not NaN, with the options of `min`."""
+    return _nan_extreme(x, axis, _min, np.inf, options)

@@ -51,7 +51,10 @@ def accumulate(f: Function, x: Any, axis: int = 0, dtype: Any = None) -> Any:
 @implements("reduceat")
 def reduceat(f: Function, x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
     """Reduce from each index to the next; where the next is not larger, take the element itself."""
-    x = array(x) if dtype is None else array(x).astype(dtype)
+    x = array(x)
+    if dtype is None and x.dtype.kind in "biu" and f in (TABLE[np.add], TABLE[np.multiply]):
+        dtype = np.sum(np.empty(0, x.dtype)).dtype  # NumPy sums and multiplies small integers in large ones
+    x = x if dtype is None else x.astype(dtype)
     parts, n = unstack(x, axis=axis), x.shape[negative_axis(axis, x.ndim)]
     starts = [int(i) for i in value(indices)]
     pairs = zip(starts, [*starts[1:], n], strict=True)
