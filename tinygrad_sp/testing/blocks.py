@@ -256,8 +256,8 @@ class Checker:
 
     def _other_units(self, e: Estimate, coordinate: Array) -> list[Array]:
         """Steps of size one for small elements, and much smaller ones for zeros and for what is still unsure."""
-        poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, UNDEFINED))
-        if not (self.patient and poor.any()):
+        poor, special = _poor(e), ~np.isin(e.kind, (SMOOTH, UNDEFINED)) & (self.p.x[coordinate] != 0)
+        if not (self.patient and (poor | special).any()):
             return []
         mine = coordinate[poor]
         bar, scale = e.bar[poor], np.fmax(e.scale[poor], 0)
@@ -268,7 +268,8 @@ class Checker:
         unsure = ~(bar <= 1e-13 * np.fmax(scale, np.abs(e.value[poor])))
         if (unsure & (self.p.x[mine] == 0)).any():
             found.append(self.unit * dtype(2.0**-36))
-        if (unsure & ~(bar <= 1e-4 * np.abs(e.value[poor]))).any() and self.p.work is np.longdouble:
+        unsure &= ~(bar <= 1e-4 * np.abs(e.value[poor]))
+        if (unsure.any() or special.any()) and self.p.work is np.longdouble:
             found.append(self.unit * dtype(2.0**-16))
         return found
 
@@ -346,7 +347,7 @@ class Checker:
         width = len(cotangents)
         rows = np.repeat(which, width)
         for unit in self._other_units(e, rows):
-            poor = ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, UNDEFINED))
+            poor = _poor(e) | ~np.isin(e.kind, (SMOOTH, UNDEFINED))
             poor &= unit[rows] != self.unit[rows]
             columns = np.flatnonzero(poor.reshape(which.size, width).any(axis=1))
             if not columns.size:
@@ -360,6 +361,11 @@ class Checker:
 
 def _elements_of(b: Block, q: int, coordinate: Array, keep: Array, c: Checker, unit: Array) -> Samples:
     return c._element_samples(b, q, coordinate, keep, unit)
+
+
+def _poor(e: Estimate) -> Array:
+    """Which lanes other steps may tell more about."""
+    return ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, UNDEFINED))
 
 
 def _pick(e: Estimate, lanes: Array) -> Estimate:

@@ -116,23 +116,23 @@ def gradcheck(
         if order > 1 and report.verdict != "fail":
             _higher(subject, report, order, tuple(modes), detail, seed, blame)
         if blame and isinstance(subject, TensorSubject):
-            _blame(report, subject, order, seed)
+            _blame(report, subject, order, seed, domain is not None)
     report.seconds = time.perf_counter() - began
     return report
 
 
-def _blame(report: Report, subject: TensorSubject, order: int, seed: int) -> None:
-    """Name the ops that are wrong; also those of the user's whose errors cancel in the whole."""
+def _blame(report: Report, subject: TensorSubject, order: int, seed: int, elsewhere: bool) -> None:
+    """Name the ops that are wrong; also those of the user's whose errors don't show in the whole."""
     from .culprit import culprits, lonely, own_culprits
 
     if report.verdict == "fail":
         wrong = report.orders and not (report.problems or report.wrong)
         report.culprits += culprits(subject, seed, order if wrong else 1, report.modes)
     elif subject.varied and any(op.own for op in graph.OPS) and not lonely(subject):
-        report.culprits = own_culprits(subject, seed)
+        report.culprits = own_culprits(subject, seed, elsewhere)
         if report.culprits:
             report.verdict = "fail"
-            report.reason = f"the errors of wrong rules cancel here; {report.culprits[0]}"
+            report.reason = f"a rule is wrong, though it does not show in the whole here; {report.culprits[0]}"
 
 
 def assert_gradients(f: Any, *inputs: Any, allow_inconclusive: bool = False, **options: Any) -> Report:

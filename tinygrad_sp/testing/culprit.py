@@ -93,11 +93,16 @@ def culprits(subject: TensorSubject, seed: int, order: int = 1, modes: Sequence[
     return found
 
 
-def own_culprits(subject: TensorSubject, seed: int) -> list[Culprit]:
-    """Find wrong ops among those the user declared, though the whole may be right: errors can cancel."""
+def own_culprits(subject: TensorSubject, seed: int, elsewhere: bool) -> list[Culprit]:
+    """Find wrong ops among those the user declared, though the whole may be right.
+
+    Errors can cancel, and an op may be wrong at values that it was not given here: those are tried once for each.
+    """
     found: list[Culprit] = []
+    tried: set[int] = set()
     for a in [a for a in applications(subject) if a.op.own][:LIMIT]:
-        found += _blame(a, seed, 1, ("vjp",))
+        found += _blame(a, seed, 1, ("vjp",), "auto" if elsewhere and id(a.op) not in tried else None)
+        tried.add(id(a.op))
     return found
 
 
@@ -106,7 +111,7 @@ def lonely(subject: TensorSubject) -> bool:
     return len(applications(subject)) < 2
 
 
-def _blame(a: Application, seed: int, order: int, modes: tuple[str, ...]) -> list[Culprit]:
+def _blame(a: Application, seed: int, order: int, modes: tuple[str, ...], domain: str | None = None) -> list[Culprit]:
     """Check one application argument by argument."""
     from .check import gradcheck
 
@@ -123,7 +128,7 @@ def _blame(a: Application, seed: int, order: int, modes: tuple[str, ...]) -> lis
         f.__name__ = a.op.name
         f.input_names = [f"argument {i}"]  # type: ignore[attr-defined]
         try:
-            report = gradcheck(f, value, order=order, modes=modes, domain=None, seed=seed, blame=False)
+            report = gradcheck(f, value, order=order, modes=modes, domain=domain, seed=seed, blame=False)
         except Exception as error:
             found.append(_said(a, i, f"raised {type(error).__name__}: {error}", order))
             continue
@@ -144,6 +149,7 @@ def _from(a: Application, i: int, report: Any, order: int) -> Culprit:
 
 def _row(a: Application, i: int, row: Row, order: int) -> Culprit:
     index = row.where[row.where.find("[") :] if "[" in row.where else ""
+    index = row.where.partition(" = ")[2] or index  # a point that was not given
     if order > 1:
         index = f"{index} of {row.where.split('[')[0]}"
     return Culprit(a.op.name, i, index, row.analytic, row.numeric, row.bar, a.where, order=order)

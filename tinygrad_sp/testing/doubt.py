@@ -37,7 +37,8 @@ def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
     wrong = (first.status == WRONG) & (e.kind == SMOOTH)
     if wrong.any():
         _two_slopes(c, low, wrong, first, e, again)
-    grainy = (first.status == WRONG) & (e.quantum > 0) & (e.value != 0) & (first.analytic == 0)
+    grain = (e.quantum > 0) & (e.roughness > 16 * e.eps)  # coarser than the outputs' own digits
+    grainy = (first.status == WRONG) & grain & (e.value != 0) & (first.analytic == 0)
     first.status = np.where(grainy, UNSURE, first.status)  # a fine staircase, or float32 inside? who knows
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Checker
+from .blocks import DOUBT, Checker
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
 from .contract import Problem
-from .numeric import EPS64, estimate
+from .numeric import EPS64, Samples, estimate
 from .precise import Analytic
 
 Array = NDArray[Any]
@@ -26,9 +26,10 @@ def forward(c: Checker, report: Any, reverse: bool) -> None:
             u = _tangent(c)
             tangent = side.push(u)
             problem = _form(side, tangent)
-            e = _compare(c, side, u, tangent)
+            e = _compare(c, u, tangent, _rounding(side, u, tangent))
             if reverse and not problem:
-                problem = _transposed(c, side, u, tangent)
+                u = np.where(u == 0, c.unit, u)  # what is right at zero does not matter here
+                problem = _transposed(c, side, u, side.push(u))
             if problem:
                 report.problems.append(problem)
                 return
@@ -37,6 +38,7 @@ def forward(c: Checker, report: Any, reverse: bool) -> None:
             report.undecided += int((e.status == UNSURE).sum())
             worst = np.argsort(-np.nan_to_num(e.excess, nan=np.inf))[:4]
             report.rows += [row(c, e, int(i)) for i in worst if e.status[i] == WRONG]
+            report.unsure += [row(c, e, int(i)) for i in np.flatnonzero(e.status == UNSURE)[:4]]
     except (TypeError, NotImplementedError):
         raise
     except Exception as error:
@@ -67,18 +69,32 @@ def _form(side: Analytic, tangent: Array) -> Problem | None:
     return None
 
 
-def _compare(c: Checker, side: Analytic, u: Array, tangent: Array) -> Entries:
-    """Differences of every output along the direction; wrong only if a second ladder agrees."""
-    analytic = tangent.astype(np.float64)
+def _samples(c: Checker, u: Array, factor: float) -> Samples:
+    """Sample along a direction on a ladder that is moved by a factor, which does not change the answer."""
+    s = c.p.ladder(u * factor, c.steps)
+    s.unit = s.unit * factor
+    return s
+
+
+def _rounding(side: Analytic, u: Array, tangent: Array) -> float:
+    """Measure the relative rounding of a jvp (in float32 somewhere?) by what is not quite linear in it."""
     eps = max(EPS64, float(np.finfo(tangent.dtype).eps))
     with np.errstate(all="ignore"):
-        slack = 64 * eps * np.abs(analytic) + 16 * eps * np.abs(np.asarray(c.p.f, np.float64))
+        factors = (u.dtype.type(4) / 3, u.dtype.type(0.7))
+        off = [np.abs(side.push(u * k) / k - tangent) / np.abs(tangent) for k in factors]
+        most = float(np.max(np.where(np.isfinite(off), off, 0.0), initial=0.0))
+    return max(eps, min(most, DOUBT) / 16)
+
+
+def _compare(c: Checker, u: Array, tangent: Array, eps: float) -> Entries:
+    """Differences of every output along the direction; wrong only if a second ladder agrees."""
+    analytic = tangent.astype(np.float64)
+    with np.errstate(all="ignore"):
+        slack = 64 * eps * np.abs(analytic) + 16 * EPS64 * np.abs(np.asarray(c.p.f, np.float64))
     names = np.arange(c.p.m)
     first, second = (
-        Entries.of(np.full(c.p.m, -1), names, analytic * k, slack, estimate(c.p.ladder(u * k, c.steps)))
-        for k in (1.0, 0.75)
+        Entries.of(np.full(c.p.m, -1), names, analytic, slack, estimate(_samples(c, u, k))) for k in (1.0, 0.75)
     )
-    del side
     first.status = both_wrong(first, second)
     first.status = np.where(c.finite, first.status, RIGHT)
     return first

@@ -71,11 +71,12 @@ class Estimate:
     quantum: Array  # the smallest change of a function that is flat at the smallest steps, else 0
     roughness: Array  # noise over |f|
     reach: Array  # ... divided by the largest step without a change: a slope that could hide there
+    eps: Array  # rounding unit of the outputs
 
     @classmethod
     def empty(cls, lanes: int) -> Estimate:
         """Nothing known yet."""
-        nan = [np.full(lanes, np.nan) for _ in range(10)]
+        nan = [np.full(lanes, np.nan) for _ in range(11)]
         return cls(nan[0], nan[1], np.full(lanes, UNDEFINED), *nan[2:])
 
 
@@ -227,6 +228,7 @@ def estimate(s: Samples) -> Estimate:
         kinks = _flag_kinks(s, noise)
         ends = np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0)
         leap = _leaps(s)
+        e.eps = s.eps.astype(np.float64)
         e.roughness = (noise[-1] / np.fmax(s.size[-1], TINY)).astype(np.float64)
         rough &= ~(kinks | ends | leap)  # as rough near x as far away: nothing is claimed
         e.kind, e.bar = np.where(rough, UNDEFINED, e.kind), np.where(rough, np.inf, e.bar)
@@ -296,11 +298,17 @@ def _side(s: Samples, rise: Array, noise: Array) -> tuple[Array, Array]:
 
 
 def merge(a: Estimate, b: Estimate) -> Estimate:
-    """Combine two ladders for the same lanes: the sharper where they agree, else `a`, on smaller steps."""
+    """Combine two ladders for the same lanes: the sharper where they agree, else `a`, on smaller steps.
+
+    What looks like a kink or an end, and is smooth on smaller steps, is only near.
+    """
     agree = np.abs(a.value - b.value) <= 4 * (a.bar + b.bar)
     special = (a.kind != SMOOTH) & (a.kind != UNDEFINED)
-    use_b = ~special & (~np.isfinite(a.bar) | (agree & (b.bar < a.bar)))
-    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum", "roughness", "reach")
+    size = np.fmax(np.abs(a.left), np.abs(a.right))
+    sharp = b.bar <= 1e-3 * np.where(np.isfinite(size), size, np.abs(b.value))
+    near = special & (b.kind == SMOOTH) & (b.quantum == 0) & sharp
+    use_b = near | (~special & (~np.isfinite(a.bar) | (agree & (b.bar < a.bar))))
+    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum", "roughness", "reach", "eps")
     mixed = {n: np.where(use_b, getattr(b, n), getattr(a, n)) for n in names}
-    sizes = {n: np.fmax(np.where(use_b, getattr(b, n), getattr(a, n)), 0.0) for n in ("scale", "span")}
-    return Estimate(**mixed, **sizes)
+    scale = np.fmax(np.where(use_b, b.scale, a.scale), 0.0)
+    return Estimate(**mixed, scale=scale, span=np.fmax(np.fmax(a.span, b.span), 0.0))

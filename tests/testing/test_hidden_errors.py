@@ -1,0 +1,128 @@
+"""Errors that hide from a checker: in calls that it makes for other reasons, in symmetric points, behind other ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_sp as tg
+from tinygrad_sp.testing import gradcheck
+
+Y = np.array([0.7, -1.3, 2.1, 0.4])
+
+
+def sine_except(wrong: Callable[[int], bool]) -> Callable[[Any, Any], Any]:
+    """A right rule, except in the calls that are said."""
+    calls = [0]
+
+    def vjp(g: Any, x: Any) -> Any:
+        calls[0] += 1
+        return g * np.cos(x) * (1.01 if wrong(calls[0]) else 1)
+
+    return vjp
+
+
+@pytest.mark.parametrize("period", range(2, 9))
+def test_wrong_at_every_nth_call(period: int) -> None:
+    for phase in range(period):
+        report = gradcheck(np.sin, Y, vjp=sine_except(lambda n: n % period == phase))  # noqa: B023
+        assert report.verdict == "fail", f"{period}, {phase}: {report}"
+
+
+def test_wrong_at_the_first_call_only() -> None:
+    assert gradcheck(np.sin, Y, vjp=sine_except(lambda n: n == 1)).verdict == "fail"
+
+
+def test_remembers_an_answer_by_shape() -> None:
+    known: dict[Any, Any] = {}
+    report = gradcheck(np.sin, Y, vjp=lambda g, x: g * known.setdefault(x.shape, np.cos(x)))
+    assert report.verdict == "fail"
+    report = gradcheck(lambda x: 3 * x, Y, vjp=lambda g, x: g * known.setdefault(("linear", x.shape), 3.0))
+    assert report.verdict == "pass"  # nothing wrong with that
+
+
+def test_a_cotangent_rounded_to_half_precision() -> None:
+    assert gradcheck(np.sin, Y, vjp=lambda g, x: g.astype(np.float16) * np.cos(x)).verdict == "fail"
+    report = gradcheck(lambda x: tg.exp(x.astype(np.float32)).astype(np.float64), Y)
+    assert report.verdict == "pass", report  # what the function rounds, its cotangents are rounded to
+
+
+def test_a_transpose_missing_at_a_matrix_of_ones() -> None:
+    ones = np.ones((3, 3))
+    assert gradcheck(np.matmul, ones, ones, vjp=lambda g, a, b: (g @ b, a @ g)).verdict == "fail"
+    assert gradcheck(np.matmul, ones, ones, vjp=lambda g, a, b: (g @ b.T, a.T @ g)).verdict == "pass"
+
+
+def test_a_fractal_at_points_not_given() -> None:
+    def f(x: Any) -> Any:
+        return sum(0.5**k * np.cos(3**k * x) for k in range(12))
+
+    def vjp(g: Any, x: Any) -> Any:
+        return -g * sum(1.5**k * np.sin(3**k * x) for k in range(12))
+
+    assert gradcheck(f, np.array([0.3, 1.1]), vjp=vjp).verdict == "pass"
+    assert gradcheck(f, np.array([0.3, 1.1]), vjp=lambda g, x: vjp(g, x) * (1 + 1e-6)).verdict == "fail"
+
+
+def test_zero_by_rounding_in_the_rule_is_not_called_wrong() -> None:
+    """For the label one, sigmoid(100) - 1 is 0; the derivative is -4e-44.  Softplus at -20 has no such excuse."""
+
+    def f(z: Any) -> Any:
+        return np.maximum(z, 0) - z + np.log1p(np.exp(-np.abs(z)))
+
+    def vjp(g: Any, z: Any) -> Any:
+        return g * (1 / (1 + np.exp(-z)) - 1)
+
+    assert gradcheck(f, np.array([100.0, 0.1]), vjp=vjp).verdict == "inconclusive"
+    late = gradcheck(
+        lambda x: np.logaddexp(x, 0), np.array([-40.0, 1.0]), vjp=lambda g, x: g * (x > -15) / (1 + np.exp(-x))
+    )
+    assert late.verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("f", "slope", "x"),
+    [
+        (np.arccos, lambda x: -1 / np.sqrt((1 - x) * (1 + x)), 1 - 1e-12),
+        (np.arctanh, lambda x: 1 / ((1 - x) * (1 + x)), 1 - 1e-12),
+        (np.arccosh, lambda x: 1 / np.sqrt((x - 1) * (x + 1)), 1 + 1e-12),
+        (lambda x: np.maximum(x - 0.3, 0), lambda x: x > 0.3, 0.3 + 1e-10),
+        (lambda x: np.maximum(x - 0.3, 0), lambda x: x > 0.3, 0.3 - 1e-12),
+        (lambda x: x - np.sin(x), lambda x: 2 * np.sin(x / 2) ** 2, 0.0),
+    ],
+)
+def test_nearer_to_an_edge_than_the_usual_steps(f: Any, slope: Any, x: float) -> None:
+    at = np.array([x, 0.5 if f is not np.arccosh else 3.0])
+    assert gradcheck(f, at, vjp=lambda g, x: g * slope(x)).verdict == "pass"
+    assert gradcheck(f, at, vjp=lambda g, x: g * slope(x) * 1.01 + 1e-3 * g).verdict == "fail"
+
+
+def test_a_jvp_alone() -> None:
+    def right(p: Any, t: Any) -> Any:
+        return np.cos(p[0]) * t[0]
+
+    def wrong(p: Any, t: Any) -> Any:
+        return np.cos(p[0]) * t[0] * 1.001
+
+    assert gradcheck(np.sin, Y, jvp=right, modes=("jvp",)).verdict == "pass"
+    report = gradcheck(np.sin, Y, jvp=wrong, modes=("jvp",))
+    assert report.verdict == "fail" and "rule gives" in report.reason
+
+
+class Threshold(tg.Op):
+    """Wrong beyond 8."""
+
+    def forward(x):
+        return np.tanh(x)
+
+    def backward(grad, _out, x):
+        return grad * np.where(np.abs(x) > 8, 0.1, 1 - np.tanh(x) ** 2)
+
+
+def test_a_threshold_within_a_function() -> None:
+    report = gradcheck(lambda x: Threshold.apply(np.full((3, 4), 0.1) @ x).sum(), Y)
+    assert report.verdict == "fail" and [c.op for c in report.culprits] == ["Threshold"]
+    assert gradcheck(lambda x: Threshold.apply(np.full((3, 4), 0.1) @ x).sum(), Y, domain=None).verdict == "pass"
