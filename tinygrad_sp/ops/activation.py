@@ -219,7 +219,7 @@ def softplus(x: Any, beta: Any = 1.0) -> Any:
 
     Notes
     -----
-    The derivative is sigmoid(beta*x).  Evaluated as max(x, 0) + log1p(exp(-|x|)), which neither overflows at
+    The derivative is sigmoid(beta*x).  Evaluated as ``max(x, 0) + log1p(exp(-|x|))``, which neither overflows at
     710 nor loses the digits that ``log(1 + exp(x))`` loses on the left: the value and the derivative are within
     2 ulp everywhere, subnormal results and infinities included.  With another beta, beta*x is rounded first.
 
@@ -371,7 +371,7 @@ def mish(x: Any) -> Any:
 
 
 def softsign(x: Any) -> Any:
-    """Return x / (1 + |x|).
+    """Return ``x / (1 + |x|)``.
 
     Parameters
     ----------
@@ -385,7 +385,7 @@ def softsign(x: Any) -> Any:
 
     Notes
     -----
-    The derivative is 1/(1 + |x|)**2.
+    The derivative is ``1/(1 + |x|)**2``.
 
     References
     ----------
