@@ -427,8 +427,10 @@ def _strong_zero(node: Node, grad: Any, cotangent: Any) -> Any:
     Only in graphs with a `where`: what it did not take must not leak NaN or inf.  An op that mixes elements along
     an ``axis`` gives nothing to rows of which nothing came in; one that mixes all, if nothing came in at all.
     """
-    value = cotangent._value if isinstance(cotangent, Traced) and not cotangent.level else cotangent
-    if _is_array(value) and _finite(value):  # its own derivative may still meet infinity: in a sweep that minds it
+    value = cotangent
+    if isinstance(cotangent, Traced) and not cotangent.level and node.op.linear in ("each", "joint"):
+        value = cotangent._value  # a recorded one's own derivative may meet infinity, but not in a linear op's rule
+    if _is_array(value) and _finite(value):
         return cotangent
     nothing = False if isinstance(grad, tuple) else grad == 0
     params = node.params
