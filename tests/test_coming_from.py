@@ -184,7 +184,7 @@ def test_autograd():
         y[0] = 1.0
         return anp.sum(y)
 
-    with pytest.raises(AttributeError, match="'ArrayBox' object has no attribute '__setitem__'"):
+    with pytest.raises(TypeError, match="'ArrayBox' object does not support item assignment"):
         autograd_.grad(assigns)(np.ones(2))
 
 
