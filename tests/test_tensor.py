@@ -199,6 +199,12 @@ def test_format_and_repr():
     assert f"{tg.Tensor([1.23456, 2.0]):.2f}" == "[1.23, 2.00]"
     assert repr(tg.Tensor(2.0)) == "Tensor(2., requires_grad=True)"
     assert repr(tg.Tensor([1.0]) * 2) == "Tensor([2.], op=Multiply)"
+    square = tg.Tensor(3.0) ** 2
+    square.backward()
+    assert repr(square) == "Tensor(9., released)"
+    seen = []
+    tg.grad(lambda x: (seen.append(repr(x)), x * x)[1])(2.0)
+    assert seen == ["Tensor(2., variable)"]
     assert repr(tg.Tensor(np.float32([1]), requires_grad=False)) == "Tensor([1.], dtype=float32)"
     assert repr(tg.Tensor(np.zeros((0, 2)), requires_grad=False)) == "Tensor([], shape=(0, 2))"
     assert f"{tg.Tensor(3)}" == "Tensor(3)" and f"{tg.Tensor(3):04d}" == "0003"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import dispatch
-from .graph import LEAF, MODE, Traced
+from .graph import LEAF, MODE, RELEASED, Node, Traced
 from .ops import casting, choosing, elementwise, indexing, matrices, ordering, products, reduction
 from .ops import shape as shaping
 
@@ -307,6 +307,13 @@ class ArrayMethods(Traced):
         show: Any = {"all": lambda x: format(x, spec)}
         return np.array2string(np.asarray(self._value), separator=", ", formatter=show)
 
+    @staticmethod
+    def _origin(node: Node) -> str:
+        """Say what made it: an op of that name, or one of the engine's own marks."""
+        if node.op is LEAF:
+            return "requires_grad=True"
+        return node.op.name[1:].lower() if node.is_end or node.op is RELEASED else f"op={node.op.name}"
+
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
         if self.dtype not in (np.float64, np.int64, np.complex128, np.bool_):
@@ -314,7 +321,7 @@ class ArrayMethods(Traced):
         if self.size == 0 and self.shape != (0,):
             text += f", shape={self.shape}"
         if self.node is not None:
-            text += ", requires_grad=True" if self.node.op is LEAF else f", op={self.node.op.name}"
+            text += f", {self._origin(self.node)}"
         return f"Tensor({text})"
 
     # ------------------------------------------------------------------------------------ protocols
