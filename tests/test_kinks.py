@@ -132,3 +132,38 @@ def test_nan_and_infinity_stay_what_they_are():
     assert gradients(np.arctan, [np.inf, 1e200]).tolist() == [0, 0]
     assert gradients(np.arcsinh, [1e300])[0] == 1e-300
     assert gradients(np.hypot, [1e300], [1e300])[0] == pytest.approx(0.5**0.5)
+
+
+def second(function, *values):
+    """Return the second derivatives with respect to the last variable and, first, the first one."""
+    xs = [tg.Tensor(v) for v in values]
+    function(*xs).sum().backward(create_graph=True)
+    first = xs[0].grad
+    for x in xs:
+        x.zero_grad()
+    first.sum().backward()
+    return xs[-1].grad.numpy()
+
+
+def test_the_mixed_derivative_of_a_power_at_exponent_zero():
+    """d/dy (y * x**(y - 1)) = 1 / x at y = 0."""
+    np.testing.assert_allclose(second(np.power, [2.0, 0.5, 4.0], [0.0, 0.0, 0.0]), [0.5, 2.0, 0.25], rtol=1e-15)
+
+
+def test_anything_to_the_power_zero_is_constant():
+    for zero in (0.0, np.zeros(5)):
+        found = gradients(lambda x, zero=zero: x**zero, [0.0, np.inf, -np.inf, np.nan, -2.0])
+        np.testing.assert_array_equal(found, np.zeros(5))
+
+
+@pytest.mark.parametrize("x", [1e-200, 1e-12, 1e-3, -1e-9])
+def test_second_derivatives_of_inverse_functions_keep_their_digits_near_zero(x):
+    slope = x / (1 - x * x) ** 1.5
+    np.testing.assert_allclose(second(np.arcsin, x), slope, rtol=1e-15)
+    np.testing.assert_allclose(second(np.arccos, x), -slope, rtol=1e-15)
+    np.testing.assert_allclose(second(np.arctanh, x), 2 * x / (1 - x * x) ** 2, rtol=1e-15)
+
+
+def test_second_derivatives_of_inverse_functions_at_the_ends():
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(second(np.arcsin, [1.0, -1.0]), [np.inf, -np.inf])

@@ -206,8 +206,8 @@ def _power_x(g: Any, _out: Any, x: Any, y: Any) -> Any:
     """Y * x**(y - 1); at y = 0 that is 0, whatever x is."""
     if type(y) in (int, float) and y != 0:
         return g * (y * x ** (y - 1))
-    zero = y == 0
-    return g * (y * x ** np.where(zero, 1, y - 1))
+    flat = (y == 0) & ((x == 0) | (x != x))  # elsewhere 0 / x is 0, and its derivative in y is 1 / x
+    return g * (y * x ** np.where(flat, 0, y - 1))
 
 
 def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -301,8 +301,8 @@ log1p = elementwise(np.log1p, lambda g, _o, x: g / (1 + x), note="d/dx = 1/(1 + 
 sin = elementwise(np.sin, lambda g, _o, x: g * np.cos(x), note="d/dx = cos(x).")
 cos = elementwise(np.cos, lambda g, _o, x: -g * np.sin(x), note="d/dx = -sin(x).")
 tan = elementwise(np.tan, lambda g, out, _x: g * (1 + out * out), note="d/dx = 1 + tan(x)**2.")
-arcsin = elementwise(np.arcsin, lambda g, _o, x: g / np.sqrt((1 - x) * (1 + x)), note="d/dx = 1/sqrt(1 - x*x).")
-arccos = elementwise(np.arccos, lambda g, _o, x: -g / np.sqrt((1 - x) * (1 + x)), note="d/dx = -1/sqrt(1 - x*x).")
+arcsin = elementwise(np.arcsin, lambda g, _o, x: g / np.sqrt(_one_minus_square(x)), note="d/dx = 1/sqrt(1 - x*x).")
+arccos = elementwise(np.arccos, lambda g, _o, x: -g / np.sqrt(_one_minus_square(x)), note="d/dx = -1/sqrt(1 - x*x).")
 arctan = elementwise(np.arctan, lambda g, _o, x: _over_one_plus_square(g, x), note="d/dx = 1/(1 + x*x).")
 arctan2 = elementwise(np.arctan2,
                       lambda g, _o, y, x: g * (x / np.hypot(x, y)) / np.hypot(x, y),
@@ -313,7 +313,7 @@ cosh = elementwise(np.cosh, lambda g, _o, x: g * np.sinh(x), note="d/dx = sinh(x
 arcsinh = elementwise(np.arcsinh, lambda g, _o, x: g / _root_one_plus_square(x), note="d/dx = 1/sqrt(1 + x*x).")
 arccosh = elementwise(np.arccosh, lambda g, _o, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1, 1e3),
                       note="d/dx = 1/sqrt(x*x - 1).")
-arctanh = elementwise(np.arctanh, lambda g, _o, x: g / ((1 - x) * (1 + x)), note="d/dx = 1/(1 - x*x).")
+arctanh = elementwise(np.arctanh, lambda g, _o, x: g / _one_minus_square(x), note="d/dx = 1/(1 - x*x).")
 hypot = elementwise(np.hypot, lambda g, out, x, _y: g * _over_hypot(x, out),
                     lambda g, out, _x, y: g * _over_hypot(y, out),
                     note="d/dx = x/hypot(x, y), d/dy = y/hypot(x, y); 0 at the origin.")
@@ -341,6 +341,9 @@ heaviside = elementwise(np.heaviside, _none, lambda g, _o, x, _y: np.where(x == 
                         note="heaviside(x, h): d/dx = 0, d/dh = 1 where x = 0.")
 sinc = elementwise(np.sinc, lambda g, _o, x: g * _sinc_slope(x), name="sinc",
                    note="d/dx = (cos(pi*x) - sinc(x))/x, 0 at 0.")
+# One op: of the factors 1 - x and 1 + x, the derivatives of small x would cancel.
+_one_minus_square = elementwise(lambda x: (1 - x) * (1 + x), lambda g, _o, x: g * (-2 * x), name="one_minus_square",
+                                doc="1 - x*x, also where that cancels.")
 _fraction = elementwise(lambda x: np.modf(x)[0], lambda g, _o, _x: g, name="fraction", doc="The fractional part.")
 _mantissa = elementwise(lambda x: np.frexp(x)[0], lambda g, _o, x: np.ldexp(g, -np.frexp(x)[1]), name="mantissa",
                         doc="The mantissa, from 1/2 to 1.")
