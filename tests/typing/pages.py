@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CELLS = "# pyright: reportUnusedExpression=false, reportPossiblyUnboundVariable=false\n"
 """A cell shows a value by naming it, and uses what a loop above it has left."""
+STEPS = {"how-it-works.md"}
+"""Pages that build something in steps: each defines the same names again, which no type checker takes."""
 
 
 def module_of(page: Path) -> str:
@@ -28,7 +30,7 @@ def write_modules(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        if ">>>" in page.read_text():
+        if page.name not in STEPS and ">>>" in page.read_text():
             written.append(folder / f"{page.stem.replace('-', '_')}.py")
             written[-1].write_text(module_of(page))
     return written
