@@ -47,11 +47,14 @@ from .transforms import *
 if TYPE_CHECKING:
     from . import fft as fft
     from . import linalg as linalg
+    from . import optim as optim
     from . import random as random
     from .drawing import annotate as annotate
     from .drawing import draw as draw
     from .plotting import plot as plot
     from .plotting import plot_gradcheck as plot_gradcheck
+    from .storage import load as load
+    from .storage import save as save
 
 # What few programs use is imported when it is first asked for: importing it takes as long as all the rest.
 _LATER = {
@@ -59,9 +62,12 @@ _LATER = {
     "draw": "drawing",
     "fft": "fft",
     "linalg": "linalg",
+    "load": "storage",
+    "optim": "optim",
     "plot": "plotting",
     "plot_gradcheck": "plotting",
     "random": "random",
+    "save": "storage",
 }
 
 

@@ -1,0 +1,127 @@
+"""Optimizers, schedules and clipping against values recorded with PyTorch, step by step."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_sp as tg
+
+HERE = Path(__file__).parent
+REFERENCE = json.loads((HERE / "reference.json").read_text())
+_spec = importlib.util.spec_from_file_location("problem", HERE / "problem.py")
+problem = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(problem)
+
+
+def give(params, dtype, step):
+    for p, g in zip(params, problem.gradients(dtype, step), strict=True):
+        p.grad = g
+
+
+@pytest.mark.parametrize("name, options, dtype, rows", REFERENCE["steps"])
+def test_steps_are_pytorchs(name, options, dtype, rows):
+    w, b = (tg.Tensor(a) for a in problem.start(dtype))
+    opt = getattr(tg.optim, name)({"layers": [w], "b": b}, **options)
+    tolerance = 2e-6 if dtype == "float32" else 1e-13
+    for step, row in enumerate(rows):
+        give((w, b), dtype, step)
+        opt.step()
+        assert w.dtype == b.dtype == dtype and w.is_leaf and w.requires_grad
+        found = [*problem.pairs(w.numpy()), *problem.pairs(np.asarray(b.numpy()))]
+        np.testing.assert_allclose(found, row, rtol=tolerance, atol=tolerance, err_msg=f"step {step}")
+
+
+@pytest.mark.parametrize("name, options", problem.CASES)
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+def test_resumes_bit_for_bit(name, options, ending, tmp_path):
+    params = [tg.Tensor(a) for a in problem.start("float32")]
+    opt = getattr(tg.optim, name)(params, **options)
+    for step in range(3):
+        give(params, "float32", step)
+        opt.step()
+    tg.save(tmp_path / f"x.{ending}", {"params": params, "opt": opt.state()})
+    loaded = tg.load(tmp_path / f"x.{ending}")
+    again = getattr(tg.optim, name)(loaded["params"], **options)
+    again.load_state(loaded["opt"])
+    for step in range(3, 6):
+        for some, optimizer in ((params, opt), (loaded["params"], again)):
+            give(some, "float32", step)
+            optimizer.step()
+    assert [p.numpy().tobytes() for p in params] == [p.numpy().tobytes() for p in loaded["params"]]
+    assert again.steps == 6
+
+
+def test_schedules_are_pytorchs():
+    made = {
+        "step": tg.optim.step(0.5, 3, 0.5),
+        "exponential": tg.optim.exponential(0.5, 0.7),
+        "cosine": tg.optim.cosine(0.5, 7, 0.1),
+        "warmup": tg.optim.warmup(0.5, 4),
+    }
+    for name, rate in made.items():
+        np.testing.assert_allclose([rate(n) for n in range(8)], REFERENCE["schedules"][name], rtol=1e-14)
+
+
+def test_a_schedule_is_asked_with_the_steps_taken():
+    x, asked = tg.Tensor(1.0), []
+    opt = tg.optim.SGD(x, lr=lambda n: asked.append(n) or 0.5)
+    for _ in range(3):
+        x.grad = 1.0
+        opt.step()
+    assert asked == [0, 1, 2] and float(x.numpy()) == -0.5
+
+
+@pytest.mark.parametrize("max_norm, norm_type, row", REFERENCE["clip"])
+def test_clipping_is_pytorchs(max_norm, norm_type, row):
+    params = [tg.Tensor(a) for a in problem.start("float64")]
+    give(params, "float64", 0)
+    norm = tg.optim.clip_grad_norm(params, max_norm, norm_type)
+    found = [norm, *(x for p in params for x in problem.pairs(np.asarray(p.grad.numpy())))]
+    np.testing.assert_allclose(found, row, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "params, options, words",
+    [
+        (tg.Tensor(1.0), {"lr": -1.0}, "lr=-1.0"),
+        (tg.Tensor(1.0), {"lr": float("nan")}, "lr=nan"),
+        (tg.Tensor(1.0), {"momentum": -1.0}, "momentum=-1.0"),
+        (tg.Tensor(1.0), {"nesterov": True}, "momentum=0.9"),
+        ([], {}, "no parameters"),
+        ({"a": tg.Tensor(1.0, requires_grad=False)}, {}, r"params\['a'\] is a constant"),
+        ([tg.Tensor(1)], {}, "dtype int64"),
+        ([np.ones(2)], {}, "ndarray; write tg.Tensor"),
+        ([tg.Tensor(1.0) * 2], {}, "was computed"),
+        ([tg.Tensor(1.0)] * 2, {}, r"params\[1\] is the same Tensor as params\[0\]"),
+    ],
+)
+def test_bad_input_is_refused(params, options, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        tg.optim.SGD(params, **options)
+
+
+def test_nothing_is_changed_when_a_step_fails():
+    x, y = tg.Tensor(1.0), tg.Tensor([1.0, 2.0])
+    opt = tg.optim.SGD([x, y], lr=0.1, momentum=0.9)
+    x.grad, y.grad = 1.0, [1.0, 1.0]
+    opt._slots[1] = {"velocity": np.ones(3)}
+    with pytest.raises(ValueError, match="broadcast"):
+        opt.step()
+    assert float(x.numpy()) == 1.0 and opt.steps == 0 and opt._slots[0] == {}
+    opt.lr = lambda _n: -1.0
+    with pytest.raises(ValueError, match=r"lr=-1.0 at step 0"):
+        opt.step()
+
+
+def test_a_state_of_other_parameters_is_refused():
+    one, two = tg.optim.Adam(tg.Tensor([1.0, 2.0])), tg.optim.Adam(tg.Tensor([1.0, 2.0, 3.0]))
+    one.params[0].grad = [1.0, 1.0]
+    one.step()
+    with pytest.raises(ValueError, match="shape"):
+        two.load_state(one.state())
+    with pytest.raises(ValueError, match="wanted"):
+        tg.optim.SGD(tg.Tensor([1.0, 2.0]), momentum=0.9).load_state(one.state())
+    assert two.steps == 0
