@@ -167,3 +167,11 @@ def test_second_derivatives_of_inverse_functions_keep_their_digits_near_zero(x):
 def test_second_derivatives_of_inverse_functions_at_the_ends():
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(second(np.arcsin, [1.0, -1.0]), [np.inf, -np.inf])
+
+
+@pytest.mark.parametrize(("x", "y"), [(1.0, 1e-8), (1e-8, 1.0), (2.0, 1e8), (3.0, 4.0), (0.0, 0.0)])
+def test_second_derivatives_of_hypot_keep_their_digits(x, y):
+    """d2/dx2 = y**2 / hypot**3 and not 1 / hypot - x**2 / hypot**3, which cancels; 0 at the origin by convention."""
+    cube = np.hypot(x, y) ** 3 or 1.0
+    np.testing.assert_allclose(second(lambda x: np.hypot(x, y), x), y * y / cube, rtol=1e-15)
+    np.testing.assert_allclose(second(np.hypot, x, y), -x * y / cube, rtol=1e-15)

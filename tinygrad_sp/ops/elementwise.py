@@ -226,9 +226,19 @@ def _tie(x: Any, y: Any) -> Any:
     return (x == y) | ((x != x) & (y != y))
 
 
-def _over_hypot(x: Any, out: Any) -> Any:
-    """X / hypot(x, y), 0 at the origin."""
-    return x / np.where(out == 0, 1.0, out)
+def _length(x: Any, y: Any) -> Any:
+    """hypot(x, y), 1 at the origin."""
+    return np.hypot(x, y) + ((x == 0) & (y == 0))
+
+
+def _cosine_x(g: Any, _out: Any, x: Any, y: Any) -> Any:
+    """y**2 / hypot(x, y)**3."""
+    return g * _cosine(y, x) ** 2 / _length(x, y)
+
+
+def _cosine_y(g: Any, out: Any, x: Any, y: Any) -> Any:
+    """-x*y / hypot(x, y)**3."""
+    return -g * out * _cosine(y, x) / _length(x, y)
 
 
 def _root_one_plus_square(x: Any) -> Any:
@@ -265,6 +275,12 @@ def _none(g: Any, _out: Any, _x: Any, _y: Any) -> Any:
 
 
 # fmt: off
+# Ops for rules: in what they are composed of, derivatives would cancel (of 1 - x and 1 + x, of x and hypot(x, y)).
+_one_minus_square: Any = elementwise(lambda x: (1 - x) * (1 + x), lambda g, _o, x: g * (-2 * x),
+                                     name="one_minus_square", doc="1 - x*x, also where that cancels.")
+_cosine: Any = elementwise(lambda x, y: x / _length(x, y), _cosine_x, _cosine_y, name="cosine",
+                           doc="x / hypot(x, y), 0 at the origin.")
+
 add = elementwise(np.add, lambda g, _o, _x, _y: g, lambda g, _o, _x, _y: g, kernel=operator.add,
                   note="d/dx = d/dy = 1.")
 subtract = elementwise(np.subtract, lambda g, _o, _x, _y: g, lambda g, _o, _x, _y: -g, kernel=operator.sub,
@@ -314,8 +330,7 @@ arcsinh = elementwise(np.arcsinh, lambda g, _o, x: g / _root_one_plus_square(x),
 arccosh = elementwise(np.arccosh, lambda g, _o, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1, 1e3),
                       note="d/dx = 1/sqrt(x*x - 1).")
 arctanh = elementwise(np.arctanh, lambda g, _o, x: g / _one_minus_square(x), note="d/dx = 1/(1 - x*x).")
-hypot = elementwise(np.hypot, lambda g, out, x, _y: g * _over_hypot(x, out),
-                    lambda g, out, _x, y: g * _over_hypot(y, out),
+hypot = elementwise(np.hypot, lambda g, _o, x, y: g * _cosine(x, y), lambda g, _o, x, y: g * _cosine(y, x),
                     note="d/dx = x/hypot(x, y), d/dy = y/hypot(x, y); 0 at the origin.")
 deg2rad = elementwise(np.deg2rad, lambda g, _o, _x: g * (np.pi / 180), note="d/dx = pi/180.")
 rad2deg = elementwise(np.rad2deg, lambda g, _o, _x: g * (180 / np.pi), note="d/dx = 180/pi.")
@@ -341,9 +356,6 @@ heaviside = elementwise(np.heaviside, _none, lambda g, _o, x, _y: np.where(x == 
                         note="heaviside(x, h): d/dx = 0, d/dh = 1 where x = 0.")
 sinc = elementwise(np.sinc, lambda g, _o, x: g * _sinc_slope(x), name="sinc",
                    note="d/dx = (cos(pi*x) - sinc(x))/x, 0 at 0.")
-# One op: of the factors 1 - x and 1 + x, the derivatives of small x would cancel.
-_one_minus_square = elementwise(lambda x: (1 - x) * (1 + x), lambda g, _o, x: g * (-2 * x), name="one_minus_square",
-                                doc="1 - x*x, also where that cancels.")
 _fraction = elementwise(lambda x: np.modf(x)[0], lambda g, _o, _x: g, name="fraction", doc="The fractional part.")
 _mantissa = elementwise(lambda x: np.frexp(x)[0], lambda g, _o, x: np.ldexp(g, -np.frexp(x)[1]), name="mantissa",
                         doc="The mantissa, from 1/2 to 1.")
