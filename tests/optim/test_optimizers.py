@@ -125,3 +125,38 @@ def test_a_state_of_other_parameters_is_refused():
     with pytest.raises(ValueError, match="wanted"):
         tg.optim.SGD(tg.Tensor([1.0, 2.0]), momentum=0.9).load_state(one.state())
     assert two.steps == 0
+
+
+@pytest.mark.parametrize(
+    "dtype, size", [("float16", 1e4), ("float64", 1e200), ("complex64", 1e30), ("float64", 1e-200)]
+)
+def test_the_norm_does_not_overflow_on_the_way(dtype, size):
+    x = tg.Tensor([1.0, 2.0], dtype=dtype)
+    x.grad = np.array([3 * size, 4 * size], dtype)
+    assert tg.optim.clip_grad_norm(x, 1.0) == pytest.approx(5 * size, rel=1e-3)
+    if size > 1:
+        np.testing.assert_allclose(x.grad.numpy(), [0.6, 0.8], rtol=1e-3)
+
+
+def test_infinite_gradients_give_nan_and_no_warning():
+    x = tg.Tensor([1.0, 2.0])
+    x.grad = [np.inf, 1.0]
+    assert tg.optim.clip_grad_norm(x, 1.0) == np.inf
+    np.testing.assert_array_equal(x.grad.numpy(), [np.nan, 0.0])
+
+
+def test_numpy_numbers_as_options_do_not_widen_float32():
+    x = tg.Tensor([1.0], dtype="float32")
+    for opt in (
+        tg.optim.Adam(x, np.float64(0.1), (np.float64(0.9), np.float64(0.9))),
+        tg.optim.SGD(x, momentum=np.float64(0.9)),
+    ):
+        x.grad = [1.0]
+        opt.step()
+        assert {s.dtype.name for s in opt.state()["slots"][0].values() if isinstance(s, np.ndarray)} == {"float32"}
+
+
+@pytest.mark.parametrize("params, lr, words", [(3.0, 0.1, "float; write tg.Tensor"), (tg.Tensor(1.0), "a", "lr='a'")])
+def test_no_parameters_and_no_number(params, lr, words):
+    with pytest.raises(TypeError, match=words):
+        tg.optim.SGD(params, lr=lr)

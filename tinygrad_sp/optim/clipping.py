@@ -31,7 +31,7 @@ def clip_grad_norm(params: Any, max_norm: float, norm_type: float = 2.0) -> floa
 
     Notes
     -----
-    The factor is max_norm / (norm + 1e-6), at most 1, as in PyTorch.
+    The factor is max_norm / (norm + 1e-6), at most 1, as in PyTorch: an infinite gradient becomes NaN.
 
     Examples
     --------
@@ -46,12 +46,21 @@ def clip_grad_norm(params: Any, max_norm: float, norm_type: float = 2.0) -> floa
     if not (max_norm >= 0 and norm_type > 0):
         raise ValueError(f"clip_grad_norm: max_norm={max_norm}, norm_type={norm_type}; write positive numbers")
     found = [p for p in parameters(params, "clip_grad_norm") if p.grad is not None]
-    norms = [np.linalg.norm(np.ravel(p.grad.detach().numpy()), norm_type) for p in found if p.size]
-    norm = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
+    norm = _norm([_norm(np.abs(p.grad.detach().numpy()), norm_type) for p in found], norm_type)
     factor = min(1.0, max_norm / (norm + 1e-6)) if norm == norm else norm
-    for p in found:
-        p.grad = p.grad.detach() * factor
+    with np.errstate(invalid="ignore"):
+        for p in found:
+            p.grad = p.grad.detach().numpy() * np.float64(factor)  # rounded once: it may be subnormal in float16
     return norm
+
+
+def _norm(sizes: Any, norm_type: float) -> float:
+    """Return the norm of magnitudes, scaled by the largest so that no power overflows."""
+    sizes = np.ravel(sizes).astype(float)
+    largest = float(sizes.max(initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(sizes / largest, norm_type))
 
 
 def clip_grad_value(params: Any, clip_value: float) -> None:

@@ -37,13 +37,18 @@ class Optimizer:
         for option, value in options.items():
             if not (isfinite(value) and value >= 0):
                 raise ValueError(f"{name}: {option}={value}; write a finite number that is not negative")
+            setattr(self, option, float(value))  # a NumPy float64 would widen float32
         self.lr, self.steps = lr, 0
         if not callable(lr):
             self._rate()
         self._slots: list[Slots] = [{} for _ in self.params]
 
     def _rate(self) -> float:
-        rate = float(self.lr(self.steps) if callable(self.lr) else self.lr)
+        given = self.lr(self.steps) if callable(self.lr) else self.lr
+        try:
+            rate = float(given)
+        except (TypeError, ValueError):
+            raise TypeError(f"{type(self).__name__}: lr={given!r}; write a number or a function of the step") from None
         if not (isfinite(rate) and rate >= 0):
             raise ValueError(f"{type(self).__name__}: lr={rate} at step {self.steps}; write a finite lr >= 0")
         return rate
@@ -145,6 +150,9 @@ class SGD(Optimizer):
     Tensor(0., requires_grad=True)
     """
 
+    momentum: float
+    weight_decay: float
+
     def __init__(
         self,
         params: Any,
@@ -157,8 +165,7 @@ class SGD(Optimizer):
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("SGD: nesterov=True needs momentum > 0 and dampening=0: write momentum=0.9")
         super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
-        self.momentum, self.dampening, self.weight_decay = momentum, dampening, weight_decay
-        self.nesterov = nesterov
+        self.dampening, self.nesterov = float(dampening), nesterov
 
     def _amount(self, value: Any, grad: Any, slots: Slots, lr: float) -> tuple[Any, Slots]:
         grad = grad + self.weight_decay * value if self.weight_decay else grad
@@ -199,6 +206,8 @@ class Adam(Optimizer):
     Tensor([ 2.5, -0.5], requires_grad=True)
     """
 
+    eps: float
+    weight_decay: float
     _decoupled = False
 
     def __init__(
@@ -213,7 +222,7 @@ class Adam(Optimizer):
         super().__init__(params, lr, eps=eps, weight_decay=weight_decay)
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{type(self).__name__}: betas={betas}; write two numbers in [0, 1), as (0.9, 0.999)")
-        self.betas, self.eps, self.weight_decay, self.amsgrad = tuple(betas), eps, weight_decay, amsgrad
+        self.betas, self.amsgrad = (float(betas[0]), float(betas[1])), amsgrad
 
     def _amount(self, value: Any, grad: Any, slots: Slots, lr: float) -> tuple[Any, Slots]:
         decay = lr * self.weight_decay * value if self.weight_decay and self._decoupled else 0.0
@@ -292,6 +301,11 @@ class RMSprop(Optimizer):
     Tensor([ 2.5, -0.5])
     """
 
+    alpha: float
+    eps: float
+    weight_decay: float
+    momentum: float
+
     def __init__(
         self,
         params: Any,
@@ -303,8 +317,7 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
-        self.alpha, self.eps, self.weight_decay = alpha, eps, weight_decay
-        self.momentum, self.centered = momentum, centered
+        self.centered = centered
 
     def _amount(self, value: Any, grad: Any, slots: Slots, lr: float) -> tuple[Any, Slots]:
         grad = grad + self.weight_decay * value if self.weight_decay else grad

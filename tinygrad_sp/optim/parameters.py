@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from ..tensor import Tensor
 from ..transforms.trees import flatten
@@ -34,7 +37,7 @@ def parameters(tree: Any, what: str = "parameters") -> list[Tensor]:
     >>> len(tg.optim.parameters({"w": tg.Tensor([1.0, 2.0]), "layers": [tg.Tensor(3.0)]}))
     2
     """
-    if not isinstance(tree, (Tensor, dict, list, tuple)):
+    if isinstance(tree, Iterable) and not isinstance(tree, (Tensor, dict, list, tuple, np.ndarray)):
         tree = list(tree)  # a generator, as `model.values()` gives
     leaves, structure = flatten(tree)
     if not leaves:
