@@ -122,6 +122,8 @@ def test_a_state_of_other_parameters_is_refused():
     one.step()
     with pytest.raises(ValueError, match="shape"):
         two.load_state(one.state())
+    with pytest.raises(ValueError, match="dtype float64; wanted"):
+        tg.optim.Adam(tg.Tensor([1.0, 2.0], dtype="float32")).load_state(one.state())
     with pytest.raises(ValueError, match="wanted"):
         tg.optim.SGD(tg.Tensor([1.0, 2.0]), momentum=0.9).load_state(one.state())
     assert two.steps == 0

@@ -101,10 +101,11 @@ class Optimizer:
             if slots and set(slots) != set(wanted):
                 raise ValueError(f"{name}.load_state: parameter {i} has {sorted(slots)}, wanted {sorted(wanted)}")
             for key in slots:
-                if np.shape(slots[key]) != np.shape(wanted[key]):
+                came, want = np.asarray(slots[key]), np.asarray(wanted[key])
+                if (came.shape, came.dtype) != (want.shape, want.dtype):
                     raise ValueError(
-                        f"{name}.load_state: {key} of parameter {i} has shape {np.shape(slots[key])}, "
-                        f"wanted {np.shape(wanted[key])}"
+                        f"{name}.load_state: {key} of parameter {i} has shape {came.shape}, dtype {came.dtype}; "
+                        f"wanted {want.shape}, {want.dtype}"
                     )
         self.steps = state["steps"]
         self._slots = [dict(slots) for slots in state["slots"]]
