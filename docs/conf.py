@@ -4,6 +4,7 @@ The pages are Markdown (MyST).  The reference is written from the docstrings by 
 become MathML, which browsers draw by themselves: the site needs no script from elsewhere, to build or to read.
 """
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ project = "tinygrad_sp"
 html_title = "tinygrad_sp"
 html_theme = "furo"
 html_copy_source = False
+html_show_copyright = False
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 suppress_warnings = ["config.cache"]  # the renderer of formulas below is a function, and made anew each time
@@ -49,7 +51,13 @@ def math_block(writer: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def without_last_lines(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Leave out the empty line that ends a cell's output: doctest needs it, a reader does not."""
+    source[0] = re.sub(r"\n\n```$", "\n```", source[0], flags=re.MULTILINE)
+
+
 def setup(app: Sphinx) -> None:
     """Write the reference's pages, and let browsers draw the formulas."""
     reference_pages.write(HERE / "reference")
+    app.connect("source-read", without_last_lines)
     app.add_html_math_renderer("mathml", (inline_math, None), (math_block, None))

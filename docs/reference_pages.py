@@ -29,6 +29,15 @@ PUBLIC = {
 FIRST = ["tensor", "graph", "modes", "transforms", "creation"]
 """The groups of ``tinygrad_sp`` that come first; the others follow by their names."""
 
+TITLES = {"graph": "Op", "modes": "Recording or not", "namespace": "Dtypes and questions", "storage": "Save and load"}
+TITLES |= {
+    "blocks": "Threads",
+    "erf": "Error functions",
+    "constant": "Without derivatives",
+    "activation": "Activations",
+}
+"""Where the name of a group says little to who doesn't know the code."""
+
 OUR = "tinygrad_sp."
 
 
@@ -63,7 +72,8 @@ def groups() -> dict[str, list[str]]:
 def _directive(module: ModuleType, name: str) -> str:
     value = getattr(module, name)
     if inspect.isclass(value):
-        return f".. autoclass:: {name}\n   :members:\n"
+        # A Tensor's methods come from several classes, all ours; those of other classes may be Python's own.
+        return f".. autoclass:: {name}\n   :members:\n" + "   :inherited-members:\n" * (value is tg.Tensor)
     if callable(value):
         return f".. autofunction:: {name}\n"
     return f".. autodata:: {name}\n   :no-value:\n"
@@ -87,7 +97,7 @@ def pages() -> dict[str, str]:
     for group, names in groups().items():
         folder = "ops." if (Path(tg.__file__).parent / "ops" / f"{group}.py").exists() else ""
         about = (import_module(f"{OUR}{folder}{group}").__doc__ or "").split("\n\n")[0]
-        made[group] = page(group.replace("_", " ").capitalize(), tg, names, about)
+        made[group] = page(TITLES.get(group, group.replace("_", " ").capitalize()), tg, names, about)
     for name, title in PUBLIC.items():
         try:
             module = import_module(name)
