@@ -1,5 +1,7 @@
 """tg.plot and tg.plot_gradcheck: what is in the picture, read from Matplotlib's own objects; no images."""
 
+import doctest
+import inspect
 import subprocess
 import sys
 
@@ -79,6 +81,15 @@ def test_plot_refused(arguments, text):
     with pytest.raises(ValueError, match=text):
         tg.plot(*arguments)
     assert not pyplot.get_fignums()
+
+
+@pytest.mark.parametrize("function", [tg.plot, tg.plot_gradcheck])
+def test_the_examples(function):
+    """They are skipped as doctests, which also run where Matplotlib is missing."""
+    text = inspect.getdoc(function).replace("# doctest: +SKIP", "")
+    example = doctest.DocTestParser().get_doctest(text, {}, function.__name__, None, None)
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0
+    assert pyplot.get_fignums()
 
 
 # ---------------------------------------------------------------------------------------------- plot_gradcheck
