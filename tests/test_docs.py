@@ -3,6 +3,7 @@
 (The cells with ``>>>`` are run as doctests; that Sphinx builds it without a warning, ``.ci/run`` sees.)
 """
 
+import doctest
 import importlib.util
 import re
 import shlex
@@ -73,6 +74,16 @@ def test_commands_print_what_is_shown(page, capsys):
                 assert capsys.readouterr().out == expected
             else:
                 assert command in (ROOT / ".ci" / "run").read_text(), command
+
+
+def test_the_picture_of_a_graph_is_the_one_that_is_described():
+    cells = doctest.DocTestParser().get_examples((DOCS / "seeing.md").read_text(encoding="utf-8"))
+    names = {}
+    for cell in cells[: 1 + next(i for i, cell in enumerate(cells) if "backward" in cell.source)]:
+        exec(cell.source, names)
+    exec("svg = loss.graph().svg", names)
+    texts = [re.findall(r">([^<\n]+)<", svg) for svg in ((DOCS / "graph.svg").read_text(), names["svg"])]
+    assert texts[0] == texts[1] and "Softplus" in texts[0]
 
 
 # ---------------------------------------------------------------------------------------------- the reference
