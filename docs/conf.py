@@ -39,15 +39,23 @@ autosummary_generate = False
 html_math_renderer = "mathml"
 
 
+def mathml(formula: str, display: str) -> str:
+    """Return a formula as MathML; a command that is not understood would be left as it is."""
+    made = convert(formula, display=display)
+    if "\\" in made:
+        raise ValueError(f"a command of this formula has no MathML: {formula}")
+    return made
+
+
 def inline_math(writer: Any, node: nodes.math) -> None:
     """Write a formula in a line of text."""
-    writer.body.append(convert(node.astext()))
+    writer.body.append(mathml(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
 def math_block(writer: Any, node: nodes.math_block) -> None:
     """Write a formula on a line of its own."""
-    writer.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    writer.body.append(f'<div class="math">{mathml(node.astext(), "block")}</div>')
     raise nodes.SkipNode
 
 

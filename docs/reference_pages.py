@@ -99,10 +99,7 @@ def pages() -> dict[str, str]:
         about = (import_module(f"{OUR}{folder}{group}").__doc__ or "").split("\n\n")[0]
         made[group] = page(TITLES.get(group, group.replace("_", " ").capitalize()), tg, names, about)
     for name, title in PUBLIC.items():
-        try:
-            module = import_module(name)
-        except ModuleNotFoundError:
-            continue
+        module = import_module(name)
         about = (module.__doc__ or "").split("\n\n")[0]
         made[name.removeprefix(OUR)] = page(title, module, public_names(module), about)
     title = "Reference"
