@@ -447,6 +447,27 @@ def test_second_derivative_of_equal_values_is_refused():
         t.grad[0, 1].backward()
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_second_derivatives_of_complex_eigenvalues(n, power):
+    """The op `EigOfValues`, by the trace of x**k: the vectors' cotangents are then rounding errors, or nothing, and no matter of phases."""
+    rng = np.random.default_rng(n)
+    for _ in range(20):
+        a, u = (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)) for _ in range(2))
+        found = []
+        for function in (la.eigvals, lambda x: x):
+            x = tg.Tensor(a)
+            y = function(x)
+            total = np.sum(y**power) if y.ndim == 1 else np.trace(la.matrix_power(y, power))
+            np.real(total * (1 + 2j)).backward(create_graph=True)
+            first, x.grad = x.grad, None
+            if first.node is not None:
+                np.sum(np.real(first * u)).backward()
+            found.append((first.numpy(), np.zeros((n, n)) if x.grad is None else x.grad.numpy()))
+        for ours, wanted in zip(*found, strict=True):
+            np.testing.assert_allclose(ours, wanted, rtol=1e-8, atol=1e-8)
+
+
 def test_one_vector_among_equal_others_has_a_derivative():
     x = rotated([1.0, 1.0, 3.0])
     check(lambda t: projector(la.eigh(hermitian(t))[1][:, 2:]), x, order=1)

@@ -165,24 +165,7 @@ class Eig(Op):
 
     @staticmethod
     def backward(grad: Any, out: Any, _x: Any) -> Any:
-        w, v = out
-        if not v.size:
-            return v
-        gw, gv, vh = grad[0], grad[1], adjoint(v)
-        same = ties(w, v.shape[-1])
-        values = np.linalg.svdvals(v)
-        refuse(
-            values[..., -1] <= TIE * v.shape[-1] * eps_of(v) * values[..., 0],
-            "eig: the matrix is defective (it has too few eigenvectors), and its eigenvalues have no derivative",
-        )
-        right = 0.0 if gw is None else share(gw, same)[..., :, None] * vh
-        if gv is not None:
-            s = vh @ gv
-            refuse_vectors(same, gv, top(gv), "eig")
-            gauge(np.imag(diag_of(s)), top(gv), "eig")
-            s = s - (vh @ v) * np.real(diag_of(s))[..., None, :]  # the columns of v have length 1
-            right = right + over_gaps(s, conj(gaps(w)), same) @ vh
-        return np.linalg.solve(vh, right)
+        return _eig_rule(grad, out, phases_matter=True)
 
     @staticmethod
     def tangent(tangents: Any, out: Any, _x: Any) -> Any:
@@ -191,6 +174,36 @@ class Eig(Op):
         m = np.linalg.solve(v, tangents[0] @ v)
         dv = v @ over_gaps(m, gaps(w), same)
         return diag_of(m), dv - v * np.sum(np.real(conj(v) * dv), axis=-2, keepdims=True)
+
+
+def _eig_rule(grad: Any, out: Any, phases_matter: bool) -> Any:
+    w, v = out
+    if not v.size:
+        return v
+    gw, gv, vh = grad[0], grad[1], adjoint(v)
+    same = ties(w, v.shape[-1])
+    values = np.linalg.svdvals(v)
+    refuse(
+        values[..., -1] <= TIE * v.shape[-1] * eps_of(v) * values[..., 0],
+        "eig: the matrix is defective (it has too few eigenvectors), and its eigenvalues have no derivative",
+    )
+    right = 0.0 if gw is None else share(gw, same)[..., :, None] * vh
+    if gv is not None:
+        s = vh @ gv
+        refuse_vectors(same, gv, top(gv), "eig")
+        if phases_matter:
+            gauge(np.imag(diag_of(s)), top(gv), "eig")
+        s = s - (vh @ v) * np.real(diag_of(s))[..., None, :]  # the columns of v have length 1
+        right = right + over_gaps(s, conj(gaps(w)), same) @ vh
+    return np.linalg.solve(vh, right)
+
+
+class EigOfValues(Eig):
+    """`Eig` as the rule of `Eigvals` uses it: what that makes is the same for all phases, up to rounding."""
+
+    @staticmethod
+    def backward(grad: Any, out: Any, _x: Any) -> Any:
+        return _eig_rule(grad, out, phases_matter=False)
 
 
 class Eigvals(Op):
@@ -204,7 +217,7 @@ class Eigvals(Op):
 
     @staticmethod
     def backward(grad: Any, _out: Any, x: Any) -> Any:
-        return Eig.backward((grad, None), Eig.apply(x), x)
+        return EigOfValues.backward((grad, None), EigOfValues.apply(x), x)
 
 
 @implements(np.linalg.eig)
