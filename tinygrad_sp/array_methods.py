@@ -318,11 +318,17 @@ class ArrayMethods(Traced):
         text = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
         if self.dtype not in (np.float64, np.int64, np.complex128, np.bool_):
             text += f", dtype={self.dtype}"
-        if self.size == 0 and self.shape != (0,):
+        if (self.size == 0 and self.shape != (0,)) or self.size > np.get_printoptions()["threshold"]:
             text += f", shape={self.shape}"
         if self.node is not None:
             text += f", {self._origin(self.node)}"
         return f"Tensor({text})"
+
+    def _repr_html_(self) -> str:
+        from .drawing.values import values_html
+
+        origin = "" if self.node is None else self._origin(self.node)
+        return values_html(np.asarray(self._everything()), origin, repr(self))
 
     # ------------------------------------------------------------------------------------ protocols
 

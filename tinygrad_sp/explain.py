@@ -7,8 +7,9 @@ here is what backward does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -100,6 +101,8 @@ def explain(y: Any, cotangent: Any = None, *, names: Mapping[str, Any] | None = 
       dy/dx = ∂y/∂v1 * ∂v1/∂x = 0.731059 * 2 = 1.46212
       dy/dw = ∂y/∂v1 * ∂v1/∂w = 0.731059 * 0.5 = 0.365529
     """
+    if y.level:
+        raise RuntimeError("explain: inside a jvp or vmap there is no graph of one result: explain f(x) outside of it")
     if y.node is None:
         raise RuntimeError("explain: this Tensor is a constant: there is nothing to differentiate by")
     ops, beyond = newest_ops(y.node, limit + 1)
@@ -162,12 +165,19 @@ class _Board:
             if parent is None or (node, i) not in self.pulled:
                 continue
             local = _local(node, i)
-            about = (node.op, i, self.arguments(node), self.names[node], node.params)
+            write = partial(rule_formula, node.op, i, self.arguments(node), self.names[node], node.params)
             readable = node.op.name != "_Pick" and node.form is not tuple
-            factor = rule_formula(*about, "") if readable and local is not None else ""
-            formula = rule_formula(*about, self.d(node)) if readable else ""
+            factor = write("") if readable and local is not None else ""
+            formula = _real(self._formula(node, write), node, parent) if readable else ""
             step.pulls.append(Pull(parent, factor, local, formula, self.pulled[node, i]))
         return step
+
+    def _formula(self, node: Node, write: Callable[[str], str]) -> str:
+        """Write the rule; of a complex result the engine conjugates around it."""
+        if not _conjugates(node):
+            return write(self.d(node))
+        formula = write(f"conj({self.d(node)})")
+        return formula and f"conj({formula})"
 
     # ------------------------------------------------------------------------------------ lines
 
@@ -191,9 +201,9 @@ class _Board:
     def _gathered(self, node: Node, parts: Sequence[tuple[Node, Any]]) -> list[str]:
         if len(parts) < 2:
             return []
-        texts = [_parts(value) for _, value in parts]
+        text = _joined([value for _, value in parts], " + ")
         through = _and([self.names[user] for user in dict.fromkeys(user for user, _ in parts)])
-        return [f"{self.d(node)} = {' + '.join(texts)} = {summary(self.cotangents[node])} (through {through})"]
+        return [f"{self.d(node)} = {text} = {summary(self.cotangents[node])} (through {through})"]
 
     def _pulled(self, step: Step, pull: Pull) -> list[str]:
         """Write the local derivative and the product, or where there is none, the rule and its result."""
@@ -209,8 +219,10 @@ class _Board:
         if not _is_number(pull.local_formula):
             said += f" = {number}"
         lines.append(f"{partial}{said}")
-        product = f"{self.d(step.node)} * {partial}"
-        numbers = f"{_parts(step.cotangent)} * {_parts(pull.local)}"
+        turned = _conjugates(step.node)
+        product = f"{self.d(step.node)} * {f'conj({partial})' if turned else partial}"
+        numbers = _joined([step.cotangent, np.conjugate(pull.local) if turned else pull.local], " * ")
+        product, numbers = (_real(text, step.node, pull.parent) for text in (product, numbers))
         if np.shape(pull.value) != np.shape(pull.local):
             product, numbers = f"sum({product})", f"sum({numbers})"
         return [*lines, f"{d} = {product} = {numbers} = {result}{through}"]
@@ -228,12 +240,12 @@ class _Board:
             total, paths = summary(self.cotangents[leaf]), self._paths(leaf)
             if paths is None:
                 parts = [pull.value for step in self.steps for pull in step.pulls if pull.parent is leaf]
-                sums = f" = {' + '.join(map(_parts, parts))}" if len(parts) > 1 else ""
+                sums = f" = {_joined(parts, ' + ')}" if len(parts) > 1 else ""
                 yield f"{d}{sums} = {total}", []
             elif len(paths) == 1:
                 yield f"{d} = {self._product(paths[0])}", []
             else:
-                sums = " + ".join(_parts(np.prod([self.seed, *(x for _, x in path)])) for path in paths)
+                sums = _joined([np.prod([self.seed, *(x for _, x in path)]) for path in paths], " + ")
                 yield f"{d} = {sums} = {total}, over {len(paths)} paths", [*map(self._product, paths)]
 
     def _product(self, path: Path) -> str:
@@ -244,14 +256,14 @@ class _Board:
         factors = [x for _, x in path] if self.seed == 1 else [self.seed, *(x for _, x in path)]
         words = words if self.seed == 1 else f"{self.d(self.root)} * {words}"
         several = f" = {summary(np.prod(factors))}" if len(factors) > 1 else ""
-        return f"{words} = {' * '.join(map(_parts, factors))}{several}"
+        return f"{words} = {_joined(factors, ' * ')}{several}"
 
     def _paths(self, leaf: Node) -> list[Path] | None:
         """List the ways from the result to a leaf with their local derivatives, if all are single numbers."""
         ways: dict[Node, list[Path]] = {self.root: [[]]}
         for step in self.steps:
             for pull in step.pulls:
-                if pull.local is None or np.ndim(pull.local) or np.ndim(pull.value):
+                if pull.local is None or np.ndim(pull.local) or np.ndim(pull.value) or step.node.dtype.kind == "c":
                     ways[pull.parent] = []
                     return None
                 longer = [[*way, ((step.node, pull.parent), pull.local)] for way in ways.get(step.node, [])]
@@ -297,7 +309,7 @@ def _said_params(node: Node) -> dict[str, Any]:
 def _local(node: Node, i: int) -> Any:
     """Return the local derivative of an elementwise operation, None of any other."""
     op = node.op
-    if op.linear != "pointwise" or node.form is tuple or node.dtype.kind == "c":
+    if op.linear != "pointwise" or node.form is tuple or (node.dtype.kind == "c" and not _conjugates(node)):
         return None
     out, arrays = node.kept
     if not op.small:
@@ -308,13 +320,35 @@ def _local(node: Node, i: int) -> Any:
     rule = rules[min(i, len(rules) - 1)] if isinstance(rules, tuple) else rules
     with np.errstate(all="ignore"):
         found = rule(np.ones(node.shape, node.dtype)[()], out, *arrays, **node.params)
-    return found[i] if isinstance(found, tuple) else found
+    local = found[i] if isinstance(found, tuple) else found
+    return np.conjugate(local) if op.turned else local
+
+
+def _conjugates(node: Node) -> bool:
+    """Whether the engine conjugates around the rule: ``conj(rule(conj(grad)))``."""
+    op = node.op
+    complex_here = node.form is not tuple and node.dtype.kind == "c"
+    return op.turned or (complex_here and not op.small and op.holomorphic)
+
+
+def _real(text: str, node: Node, parent: Node) -> str:
+    """Write that a real argument of a complex result gets the real part."""
+    complex_only_here = node.dtype.kind == "c" and (parent.form is tuple or parent.dtype.kind != "c")
+    return f"real({text})" if text and complex_only_here else text
 
 
 def _parts(value: Any) -> str:
-    """Write a number as a factor."""
+    """Write a number as a term or a factor."""
     text = summary(value)
-    return f"({text})" if text.startswith("-") or "…" in text else text
+    return f"({text})" if text.startswith("-") or "…" in text or (text.endswith("j") and np.ndim(value) == 0) else text
+
+
+def _joined(values: Sequence[Any], sign: str) -> str:
+    """Write a sum or a product; a negative number that comes first needs no parentheses."""
+    first, *others = values
+    text = summary(first)
+    bare = not others or (np.ndim(first) == 0 and not text.endswith("j"))
+    return sign.join([text if bare else _parts(first), *map(_parts, others)])
 
 
 def _is_number(text: str) -> bool:
@@ -333,6 +367,28 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _sections(board: _Board) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+    """Write everything: titles, lines, and lines under these."""
+    name, count = board.names[board.root], len(board.ops)
+    if not count:
+        return [(f"{name} is a leaf: its derivative by itself is 1", [])]
+    steps = "1 step" if count == 1 else f"{count} steps"
+    start = [(f"{board.d(board.root)} = {summary(board.seed)}", list[str]())]
+    what = name if math.prod(np.shape(board.seed)) == 1 else f"sum({name})"
+    if np.any(board.seed != 1):
+        what = f"sum(cotangent * {name})"
+    return [
+        (f"{name} is computed in {steps}", [(line, []) for line in board.forward()]),
+        (f"the chain rule, from {what} back", start + list(board.backward())),
+        ("the gradient of each leaf", list(board.totals())),
+    ]
+
+
+def _has_unknown(board: _Board) -> bool:
+    unknown = any(node not in board.values for node in board.ops)
+    return unknown or any("constant" in board.arguments(node) for node in board.ops)
+
+
 class Explanation:
     """The chain rule for one expression; made by ``y.explain()``.
 
@@ -345,53 +401,34 @@ class Explanation:
     """
 
     def __init__(self, board: _Board) -> None:
-        self._board = board
         self.steps = board.steps
-
-    def _sections(self) -> list[tuple[str, list[tuple[str, list[str]]]]]:
-        board = self._board
-        name, count = board.names[board.root], len(board.ops)
-        if not count:
-            return [(f"{name} is a leaf: its derivative by itself is 1", [])]
-        steps = "1 step" if count == 1 else f"{count} steps"
-        start = [(f"{board.d(board.root)} = {summary(board.seed)}", list[str]())]
-        what = name if math.prod(np.shape(board.seed)) == 1 else f"sum({name})"
-        if np.any(board.seed != 1):
-            what = f"sum(cotangent * {name})"
-        return [
-            (f"{name} is computed in {steps}", [(line, []) for line in board.forward()]),
-            (f"the chain rule, from {what} back", start + list(board.backward())),
-            ("the gradient of each leaf", list(board.totals())),
-        ]
+        self._sections = _sections(board)  # written now: a later backward releases the graph
+        self._hint = _has_unknown(board)
 
     @property
     def text(self) -> str:
         """As text."""
         sections = []
-        for title, entries in self._sections():
+        for title, entries in self._sections:
             lines = [title]
             for head, more in entries:
                 lines += [f"  {head}", *(f"    {line}" for line in more)]
             sections.append("\n".join(lines))
-        if self._hint():
+        if self._hint:
             sections.append(HINT)
         return "\n\n".join(sections)
-
-    def _hint(self) -> bool:
-        unknown = any(node not in self._board.values for node in self._board.ops)
-        return unknown or any("constant" in self._board.arguments(node) for node in self._board.ops)
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_html_(self) -> str:
         parts = []
-        for title, entries in self._sections():
+        for title, entries in self._sections:
             items = []
             for head, more in entries:
                 inner = "".join(f"<li><code>{escape(line)}</code></li>" for line in more)
                 listed = f"<ul>{inner}</ul>" if more else ""
                 items.append(f"<li><code><b>{escape(head)}</b></code>{listed}</li>")
             parts.append(f"<p>{escape(title)}</p><ol>{''.join(items)}</ol>")
-        hint = f"<p>{HINT}</p>" if self._hint() else ""
+        hint = f"<p>{HINT}</p>" if self._hint else ""
         return f"<div>{''.join(parts)}{hint}</div>"

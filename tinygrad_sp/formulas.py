@@ -10,6 +10,7 @@ import ast
 import copy
 import inspect
 import linecache
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
@@ -25,6 +26,12 @@ INFIX = {
 }  # fmt: skip
 POSTFIX = {"_mT": "T", "_tH": "H"}
 """Helpers of the rules that are better known by another sign."""
+
+HELPERS = {"spread", "put", "abs", "slice", *POSTFIX}
+"""What a formula may call besides public functions."""
+
+CONSTANTS = {math.log(2): "log(2)", math.log(10): "log(10)", 1 / math.log(2): "1 / log(2)"}
+"""Numbers of the rules that have a better name; others are written with all their digits."""
 
 LONGEST = 160
 """A longer formula teaches nobody."""
@@ -138,7 +145,7 @@ def _said(op: Op, i: int) -> _Body | None:
     body = None if op.variadic else _of_rule(rules[min(i, len(rules) - 1)], i if joint else None)
     if body is not None and not _foreign(body):
         return body
-    return _of_docstring(op, i) or (body if body is None or not _technical(body) else None)
+    return _of_docstring(op, i)
 
 
 def _of_rule(rule: Callable[..., Any], i: int | None) -> _Body | None:
@@ -181,7 +188,9 @@ class _Inlined(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = self.variables.get(node.id)
-        return ast.Constant(float(f"{value:.6g}")) if isinstance(value, float) and node.id not in self.own else node
+        if not isinstance(value, float) or node.id in self.own:
+            return node
+        return ast.parse(CONSTANTS.get(value, repr(value)), mode="eval").body
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
@@ -203,8 +212,9 @@ def _foreign(body: _Body) -> bool:
     """Whether it calls what is not a public function, or decides by what no formula should mind."""
     import tinygrad_sp
 
-    calls = any(not hasattr(tinygrad_sp, name) and name not in ("abs", "slice", *POSTFIX) for name in _called(body))
-    return calls or _technical(body)
+    written = ast.walk(_Put({}).visit(copy.deepcopy(body.expression)))
+    calls = {node.func.id for node in written if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    return any(not hasattr(tinygrad_sp, name) and name not in HELPERS for name in calls) or _technical(body)
 
 
 def _technical(body: _Body) -> bool:
@@ -216,11 +226,6 @@ def _technical(body: _Body) -> bool:
         if isinstance(node, ast.Name) and node.id.startswith("_") and node.id not in known:
             return True
     return False
-
-
-def _called(body: _Body) -> set[str]:
-    calls = [node.func for node in ast.walk(body.expression) if isinstance(node, ast.Call)]
-    return {function.id for function in calls if isinstance(function, ast.Name)}
 
 
 def snake(name: str) -> str:
@@ -253,7 +258,7 @@ def _of_docstring(op: Op, i: int) -> _Body | None:
     text = _docstring(op)
     said = re.search(rf"d/d{'xyz'[min(i, 2)]} = ([^;,=\n]+?)(?=[;,=]|\.?\s*\n|\.\s|$)", text)
     if said is None and i == 0:
-        said = re.search(r"The derivative is ([^;,=]+?)\.\s", text)
+        said = re.search(r"The derivative is ([^;,=]+?)[.,]\s", text)
     if said is None:
         return None
     try:
@@ -285,9 +290,9 @@ def _divided(e: ast.expr, grad: str) -> ast.expr | None:
         if grad in {node.id for node in ast.walk(e.right) if isinstance(node, ast.Name)}:
             return None
         left = _divided(e.left, grad)
-        return None if left is None else ast.BinOp(left, e.op, e.right)
+        return None if left is None else _Simpler().visit(ast.BinOp(left, e.op, e.right))
     if isinstance(e, ast.Call) and ast.unparse(e.func) in ("where", "np.where") and len(e.args) == 3:
-        branches = [b if _number(b) == 0 else _divided(b, grad) for b in e.args[1:]]
+        branches = [ast.Constant(0) if _number(b) == 0 else _divided(b, grad) for b in e.args[1:]]
         good = [b for b in branches if b is not None]
         return ast.Call(e.func, [e.args[0], *good], []) if len(good) == 2 else None
     return None
@@ -316,6 +321,8 @@ class _Put(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name == "spread":  # the axes can be seen from the shapes
+            return ast.Call(node.func, [node.args[0], node.args[-1]], [])
         if name in POSTFIX and len(node.args) == 1:
             return ast.Attribute(node.args[0], POSTFIX[name])
         return node
@@ -340,7 +347,9 @@ def _number(e: ast.expr) -> float | None:
     if isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
         inner = _number(e.operand)
         return None if inner is None else -inner
-    return e.value if isinstance(e, ast.Constant) and isinstance(e.value, (int, float)) else None
+    if isinstance(e, ast.Constant) and isinstance(e.value, (int, float)) and not isinstance(e.value, bool):
+        return e.value
+    return None
 
 
 def _atom(text: str) -> ast.expr:

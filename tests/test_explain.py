@@ -1,0 +1,233 @@
+"""The chain rule on the board: no formula is wrong, and the numbers multiply and add up to what backward gives."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_sp as tg
+from tinygrad_sp.explain import _local
+from tinygrad_sp.formulas import rule_formula
+from tinygrad_sp.graph import OPS, apply, rules_of
+from tinygrad_sp.testing.ops import examples
+
+POINTWISE = [op for op in OPS if op.linear == "pointwise" and rules_of(op) and not op.turned and not op.own]
+WORDS = {name: f for space in (np, tg) for name, f in vars(space).items() if callable(f)} | {"pi": math.pi, "abs": abs}
+UNWRITTEN = {  # more than an expression, or no number times the cotangent
+    ("Conjugate", 0), ("Copysign", 1), ("Cosine", 0), ("Cosine", 1), ("FloatPower", 0), ("Gelu", 0),
+    ("GeluTanh", 0), ("Heaviside", 0), ("Hypot", 0), ("Hypot", 1), ("Ldexp", 0), ("Ldexp", 1), ("Mantissa", 0),
+    ("Mish", 0), ("NormalCdf", 0), ("Nextafter", 1), ("Phase", 0), ("TanhSoftplus", 0), ("Relu", 0),
+    ("Gaussian", 0), ("Logistic", 0), ("Only", 1), ("LeakyRelu", 0), ("Hardtanh", 0), ("Sqrt1pm1", 0),
+}  # fmt: skip
+
+
+def tracked(array):
+    return tg.Tensor(array) if array.dtype.kind in "fc" else array
+
+
+def names_in(formula):
+    return set(re.findall(r"[a-z]\w*", formula))
+
+
+@pytest.mark.parametrize("op", POINTWISE, ids=lambda op: op.name)
+def test_a_formula_is_the_local_derivative(op):
+    for seed, example in enumerate(examples(op)):
+        arrays = [np.asarray(a) for a in example.arrays]
+        y = apply(op, [tracked(a) for a in arrays], example.params)
+        if y.node is None:
+            continue
+        assert not y.level
+        called = ["x", "y", "z"][: len(arrays)]
+        values = {**dict(zip(called, arrays, strict=True)), "out": y.numpy(), "G": np.full(y.shape, 1.5 + seed)}
+        for i, parent in enumerate(y.node.parents):
+            if parent is None:
+                continue
+            local = _local(y.node, i)
+            if local is None:  # a condition
+                continue
+            formula = rule_formula(op, i, called, "out", example.params, "")
+            cotangent = rule_formula(op, i, called, "out", example.params, "G")
+            assert formula or (op.name, i) in UNWRITTEN, f"{op.name}: no formula for argument {i}"
+            if formula:
+                written = np.broadcast_to(eval(formula, WORDS, values), y.shape)
+                np.testing.assert_allclose(written, local, rtol=1e-9, atol=1e-12, err_msg=formula)
+            if cotangent and formula:
+                written = np.broadcast_to(eval(cotangent, WORDS, values), y.shape)
+                np.testing.assert_allclose(written, local * values["G"], rtol=1e-9, atol=1e-12, err_msg=cotangent)
+
+
+def test_the_board_of_a_small_expression():
+    x = tg.Tensor(2.0)
+    y = x * x + tg.sin(x)
+    lines = [line.strip() for line in y.explain().text.splitlines()]
+    assert "v1 = x * x = 4" in lines
+    assert "∂v2/∂x = cos(x) = -0.416147" in lines
+    assert "dy/dx = -0.416147 + 2 + 2 = 3.58385, over 3 paths" in lines
+    assert lines.count("∂y/∂v1 * ∂v1/∂x = 1 * 2 = 2") == 2
+
+
+def test_a_quotient_and_constants():
+    x = tg.Tensor(2.0)
+    y = (3 * x - 1) / x
+    text = repr(y.explain())
+    assert "∂v1/∂x = 3\n" in text and "∂y/∂v2 = 1 / x = 0.5" in text
+    assert "dy/dx = -1.25 + 1.5 = 0.25, over 2 paths" in text
+    assert "v2 = v1 - constant" in text and "tg.annotate()" in text
+    with tg.annotate():
+        y = (3 * x - 1) / x
+    assert "v2 = v1 - 1 = 5" in repr(y.explain()) and "annotate" not in repr(y.explain())
+
+
+def test_a_true_is_no_one():
+    x = tg.Tensor(2.0)
+    y = x * True
+    assert "∂y/∂x" in repr(y.explain()) and x.grad is None
+
+
+def test_broadcasting_is_summed():
+    w, b = tg.Tensor([1.0, 2.0, 3.0]), tg.Tensor(0.5)
+    y = (w * b).sum()
+    text = repr(y.explain())
+    assert "dy/db = sum(dy/dv1 * ∂v1/∂b) = sum([1, 1, 1] * [1, 2, 3]) = 6" in text
+    assert "dy/dv1 = spread(dy/dy, v1.shape) = [1, 1, 1]" in text
+
+
+def test_matmul_and_indexing_say_their_rule():
+    a, w = tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), tg.Tensor([[1.0], [2.0]])
+    y = (a @ w)[0, 0]
+    text = repr(y.explain())
+    assert "= dy/dv1 @ w.T = [[1, 2], [0, 0]]" in text and "= a.T @ dy/dv1 = [[1], [2]]" in text
+    assert "y = v1[0, 0]" in text
+
+
+def test_complex_numbers_are_conjugated():
+    z = tg.Tensor(1 + 2j)
+    y = tg.abs(z * z)
+    text = repr(y.explain())
+    assert "∂v1/∂z = z = 1+2j" in text
+    assert "dy/dz = dy/dv1 * conj(∂v1/∂z) = (-0.6+0.8j) * (1-2j) = 1+2j" in text
+    assert "dy/dz = (1+2j) + (1+2j) = 2+4j" in text
+    x = tg.Tensor(3.0)
+    y = tg.real(x * 2j * 1j)
+    assert "real(" in repr(y.explain())
+
+
+def test_a_conjugated_rule_is_written_as_it_is_applied():
+    a, b = tg.Tensor([[1.0 + 1j]]), tg.Tensor([[2.0 - 1j]])
+    y = tg.abs(a @ b).sum()
+    assert "= conj(conj(dy/dv1) @ b.T)" in repr(y.explain())
+
+
+def test_a_seed():
+    w = tg.Tensor([1.0, 2.0])
+    y = w * w
+    text = repr(y.explain([1.0, 10.0]))
+    assert "from sum(cotangent * y) back" in text and "dy/dw = [1, 20] + [1, 20] = [2, 40]" in text
+    x = tg.Tensor(2.0)
+    y = x * x
+    assert "dy/dy * ∂y/∂x = 3 * 2 = 6" in repr(y.explain(3.0))
+
+
+def test_nothing_changes():
+    x = tg.Tensor(2.0)
+    y = x * x
+    y.explain()
+    assert x.grad is None
+    y.backward()
+    assert x.grad == 4.0
+
+
+def test_it_stays_when_the_graph_is_released():
+    x = tg.Tensor(2.0)
+    y = x * x
+    explanation = y.explain()
+    before = repr(explanation)
+    y.backward()
+    assert repr(explanation) == before and "not kept" not in before
+
+
+def test_refusals():
+    x = tg.Tensor(2.0)
+    y = x * x
+    y.backward()
+    with pytest.raises(RuntimeError, match="retain_graph=True"):
+        y.explain()
+    with pytest.raises(RuntimeError, match="constant"):
+        tg.zeros(2).explain()
+    y = x
+    for _ in range(50):
+        y = y * x
+    with pytest.raises(ValueError, match=r"at most limit=40.*y\.graph\(\)"):
+        y.explain()
+    with pytest.raises(RuntimeError, match="outside"):
+        tg.jvp(lambda a: a.explain(), (x,), (x,))
+    with pytest.raises(RuntimeError, match="outside"):
+        tg.vmap(lambda a: a.explain())(tg.Tensor([1.0, 2.0]))
+    assert "its derivative by itself is 1" in repr(x.explain())
+
+
+def test_html_is_escaped_and_says_the_same():
+    x = tg.Tensor(2.0)
+    html = tg.where(x > 1.0, x * x, x).explain(names={"<b>": x})._repr_html_()
+    assert "<b><b>" not in html and "&lt;b&gt;" in html
+    assert html.count("<li>") == html.count("</li>") and "dy/d" in html
+
+
+def test_a_users_op():
+    class Cube(tg.Op):
+        def forward(x):
+            return x * x * x
+
+        def backward(grad, _out, x):
+            return grad * 3 * x**2
+
+    x = tg.Tensor(2.0)
+    y = Cube.apply(x)
+    assert "y = Cube(x)" in repr(y.explain()) and "dy/dx = dy/dy * 3 * x ** 2 = 12" in repr(y.explain())
+
+
+STEPS = [
+    lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - b, lambda a, b: a / (2.0 + b * b),
+    lambda a, _: tg.sin(a), lambda _, b: tg.softplus(b), lambda a, _: a * 0.5, lambda a, b: tg.maximum(a, b),
+    lambda a, b: tg.where(b > 0, a, b), lambda a, _: -a, lambda _, b: tg.exp(-b * b),
+]  # fmt: skip
+SHAPES = [(), (3,), (2, 1), (2, 3)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=7),
+    st.sampled_from(SHAPES),
+    st.sampled_from(SHAPES),
+    st.integers(0, 1000),
+)
+def test_numbers_multiply_and_add_up(steps, shape_a, shape_b, seed):
+    rng = np.random.default_rng(seed)
+    leaves = [tg.Tensor(rng.normal(size=shape_a)), tg.Tensor(rng.normal(size=shape_b))]
+    known = list(leaves)
+    for step, i, j in steps:
+        known.append(step(known[i % len(known)], known[j % len(known)]))
+    y = known[-1].sum()
+    explanation = y.explain(names={"a": leaves[0], "b": leaves[1]})
+    totals = {}
+    for step in explanation.steps:
+        for pull in step.pulls:
+            if pull.local is not None:
+                product = np.asarray(step.cotangent * pull.local)
+                for _ in range(product.ndim - np.ndim(pull.value)):
+                    product = product.sum(0)
+                ones = tuple(k for k, n in enumerate(np.shape(pull.value)) if n == 1 != product.shape[k])
+                np.testing.assert_allclose(product.sum(ones, keepdims=True), pull.value, rtol=1e-12, atol=1e-14)
+            totals[pull.parent] = totals.get(pull.parent, 0.0) + pull.value
+    for step in explanation.steps[1:]:
+        np.testing.assert_allclose(totals[step.node], step.cotangent, rtol=1e-12, atol=1e-14)
+    y.backward()
+    for name, leaf in zip("ab", leaves, strict=True):
+        if leaf.grad is not None:
+            np.testing.assert_allclose(totals[leaf.node], leaf.grad.numpy(), rtol=1e-12, atol=1e-14)
+            if not leaf.shape:
+                last = explanation.text.split("the gradient of each leaf")[1]
+                assert re.search(rf"/d{name} = .*{re.escape(f'{leaf.grad.item():.6g}')}(,|\n|$)", last)
