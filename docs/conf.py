@@ -23,6 +23,8 @@ html_title = "tinygrad_sp"
 html_theme = "furo"
 html_copy_source = False
 html_show_copyright = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 suppress_warnings = ["config.cache"]  # the renderer of formulas below is a function, and made anew each time
@@ -39,12 +41,17 @@ autosummary_generate = False
 html_math_renderer = "mathml"
 
 
+# A function's name before its argument, with its power or prime if it has one: there belongs a little space.
+NAME = re.compile(r"((?<![bp]>)<mi>[a-z]{2,}</mi>|<msup><mi>[a-z]{2,}</mi><m.>[^<]*</m.></msup>)(?=<m[is])")
+
+
 def mathml(formula: str, display: str) -> str:
     """Return a formula as MathML; a command that is not understood would be left as it is."""
     made = convert(formula, display=display)
     if "\\" in made:
         raise ValueError(f"a command of this formula has no MathML: {formula}")
-    return made
+    made = made.replace("<mi>&#x02032;</mi>", "<mo>&#x02032;</mo>")  # an operator has its font's size for primes
+    return NAME.sub(r'\1<mspace width="0.17em"/>', made)
 
 
 def inline_math(writer: Any, node: nodes.math) -> None:
