@@ -59,6 +59,67 @@ def test_a_formula_is_the_local_derivative(op):
                 np.testing.assert_allclose(written, local * values["G"], rtol=1e-9, atol=1e-12, err_msg=cotangent)
 
 
+OTHERS = [op for op in OPS if op.linear != "pointwise" and rules_of(op) and not (op.turned or op.own or op.small)]
+
+
+def written_cotangent(op, i, example, cotangent, out):
+    """Evaluate the formula of an argument's cotangent, None where none is written."""
+    called = [f"a{k}" for k in range(len(example.arrays))]
+    formula = rule_formula(op, i, called, "out", example.params, "G")
+    axis = example.params.get("axis")
+    params = {k: v for k, v in example.params.items() if k in ("index", "num", "k")}
+
+    def spread(g, shape):
+        ones = [1 if axis is None or k in {a % len(shape) for a in np.atleast_1d(axis)} else n
+                for k, n in enumerate(shape)]  # fmt: skip
+        return np.broadcast_to(np.reshape(g, ones), shape)
+
+    def put(g, shape, index):
+        made = np.zeros(shape, np.asarray(g).dtype)
+        np.add.at(made, index, g)
+        return made
+
+    space = {**WORDS, "spread": spread, "put": put, "max": max}
+    values = {**params, **dict(zip(called, example.arrays, strict=True)), "out": out, "G": cotangent}
+    return formula, eval(formula, space, values) if formula else None
+
+
+@pytest.mark.parametrize("op", [op for op in OTHERS if not op.variadic and op.cases], ids=lambda op: op.name)
+def test_what_is_written_of_other_rules_is_what_they_do(op):
+    rng = np.random.default_rng(0)
+    for example in examples(op):
+        tensors = [tracked(np.asarray(a)) for a in example.arrays]
+        y = apply(op, tensors, example.params)
+        if not isinstance(y, tg.Tensor) or y.node is None or y.node.form is tuple or y.dtype.kind != "f":
+            continue
+        cotangent = rng.normal(size=y.shape).astype(y.dtype)[()]
+        found = y.explain(cotangent).steps[0].pulls
+        where = [i for i, parent in enumerate(y.node.parents) if parent is not None]
+        for pull in found:
+            i = next(i for i in where if y.node.parents[i] is pull.parent)
+            if not pull.formula or pull.parent.dtype.kind == "c":
+                continue
+            formula, written = written_cotangent(op, i, example, cotangent, y.numpy())
+            written = np.real(written) if pull.formula.startswith("real(") else written
+            summed = pull.formula.count("sum(") > formula.count("sum(")
+            if not summed:
+                assert np.shape(written) == np.shape(pull.value), formula
+            while np.ndim(written) > np.ndim(pull.value):
+                written = written.sum(0)
+            ones = tuple(k for k, n in enumerate(np.shape(pull.value)) if n == 1)
+            written = np.sum(written, ones, keepdims=True) if summed else written
+            np.testing.assert_allclose(written, pull.value, rtol=1e-9, atol=1e-12, err_msg=formula)
+
+
+def test_a_broadcast_matrix_product_is_summed():
+    a, b = tg.Tensor(np.ones((4, 2, 3))), tg.Tensor(np.ones((3, 2)))
+    y = (a @ b).sum()
+    text = repr(y.explain())
+    assert "dy/db = sum(a.mT @ dy/dv1)" in text and "dy/da = dy/dv1 @ b.mT" in text
+    y = tg.broadcast_to(b, (5, 3, 2)).sum()
+    assert "dy/db = sum(dy/dv1)" in repr(y.explain())
+
+
 def test_the_board_of_a_small_expression():
     x = tg.Tensor(2.0)
     y = x * x + tg.sin(x)
@@ -99,7 +160,7 @@ def test_matmul_and_indexing_say_their_rule():
     a, w = tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), tg.Tensor([[1.0], [2.0]])
     y = (a @ w)[0, 0]
     text = repr(y.explain())
-    assert "= dy/dv1 @ w.T = [[1, 2], [0, 0]]" in text and "= a.T @ dy/dv1 = [[1], [2]]" in text
+    assert "= dy/dv1 @ w.mT = [[1, 2], [0, 0]]" in text and "= a.mT @ dy/dv1 = [[1], [2]]" in text
     assert "y = v1[0, 0]" in text
 
 
@@ -118,7 +179,7 @@ def test_complex_numbers_are_conjugated():
 def test_a_conjugated_rule_is_written_as_it_is_applied():
     a, b = tg.Tensor([[1.0 + 1j]]), tg.Tensor([[2.0 - 1j]])
     y = tg.abs(a @ b).sum()
-    assert "= conj(conj(dy/dv1) @ b.T)" in repr(y.explain())
+    assert "= conj(conj(dy/dv1) @ b.mT)" in repr(y.explain())
 
 
 def test_a_seed():

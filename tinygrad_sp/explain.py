@@ -169,12 +169,14 @@ class _Board:
             readable = node.op.name != "_Pick" and node.form is not tuple
             factor = write("") if readable and local is not None else ""
             formula = _real(self._formula(node, write), node, parent) if readable else ""
+            if formula and local is None and np.shape(_ruled(node, i, self.cotangents[node])) != parent.shape:
+                formula = f"sum({formula})"  # the engine adds up what broadcasting has spread
             step.pulls.append(Pull(parent, factor, local, formula, self.pulled[node, i]))
         return step
 
     def _formula(self, node: Node, write: Callable[[str], str]) -> str:
         """Write the rule; of a complex result the engine conjugates around it."""
-        if not _conjugates(node):
+        if not _conjugates(node) or not (any(node.op.keeps) or node.op.own):  # a rule that only moves numbers
             return write(self.d(node))
         formula = write(f"conj({self.d(node)})")
         return formula and f"conj({formula})"
@@ -311,6 +313,13 @@ def _local(node: Node, i: int) -> Any:
     op = node.op
     if op.linear != "pointwise" or node.form is tuple or (node.dtype.kind == "c" and not _conjugates(node)):
         return None
+    local = _ruled(node, i, np.ones(node.shape, node.dtype)[()])
+    return np.conjugate(local) if op.turned else local
+
+
+def _ruled(node: Node, i: int, grad: Any) -> Any:
+    """Return what the rule says of one argument, before the engine fits it to that argument."""
+    op = node.op
     out, arrays = node.kept
     if not op.small:
         out = Spec(node.form) if out is None else out
@@ -319,9 +328,8 @@ def _local(node: Node, i: int) -> Any:
     rules = op.backward
     rule = rules[min(i, len(rules) - 1)] if isinstance(rules, tuple) else rules
     with np.errstate(all="ignore"):
-        found = rule(np.ones(node.shape, node.dtype)[()], out, *arrays, **node.params)
-    local = found[i] if isinstance(found, tuple) else found
-    return np.conjugate(local) if op.turned else local
+        found = rule(grad, out, *arrays, **node.params)
+    return found[i] if isinstance(found, tuple) else found
 
 
 def _conjugates(node: Node) -> bool:
@@ -333,8 +341,9 @@ def _conjugates(node: Node) -> bool:
 
 def _real(text: str, node: Node, parent: Node) -> str:
     """Write that a real argument of a complex result gets the real part."""
-    complex_only_here = node.dtype.kind == "c" and (parent.form is tuple or parent.dtype.kind != "c")
-    return f"real({text})" if text and complex_only_here else text
+    real = parent.form is tuple or parent.dtype.kind != "c"
+    complex_only_here, imaginary = real and node.dtype.kind == "c", real and text.endswith("* 1j")
+    return f"real({text})" if text and (complex_only_here or imaginary) else text
 
 
 def _parts(value: Any) -> str:

@@ -24,7 +24,7 @@ Definition = ast.Lambda | ast.FunctionDef
 INFIX = {
     "Add": "+", "Subtract": "-", "Multiply": "*", "Divide": "/", "Power": "**", "MatMul": "@", "Remainder": "%",
 }  # fmt: skip
-POSTFIX = {"_mT": "T", "_tH": "H"}
+POSTFIX = {"_mT": "mT", "_tH": "mT.conj()"}
 """Helpers of the rules that are better known by another sign."""
 
 HELPERS = {"spread", "put", "abs", "slice", *POSTFIX}
@@ -212,9 +212,21 @@ def _foreign(body: _Body) -> bool:
     """Whether it calls what is not a public function, or decides by what no formula should mind."""
     import tinygrad_sp
 
-    written = ast.walk(_Put({}).visit(copy.deepcopy(body.expression)))
-    calls = {node.func.id for node in written if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    return any(not hasattr(tinygrad_sp, name) and name not in HELPERS for name in calls) or _technical(body)
+    for node in ast.walk(_Put({}).visit(copy.deepcopy(body.expression))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id in HELPERS:
+            continue
+        function = getattr(tinygrad_sp, node.func.id, None)
+        if function is None or not {k.arg for k in node.keywords} <= _keywords(function):
+            return True
+    return _technical(body)
+
+
+def _keywords(function: Any) -> set[str | None]:
+    """Which keywords a public function has; the op behind it may have others."""
+    try:
+        return set(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return set()
 
 
 def _technical(body: _Body) -> bool:
@@ -323,6 +335,7 @@ class _Put(ast.NodeTransformer):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name == "spread":  # the axes can be seen from the shapes
             return ast.Call(node.func, [node.args[0], node.args[-1]], [])
+        node.keywords = [k for k in node.keywords if k.arg != "limits"]  # how infinities are treated
         if name in POSTFIX and len(node.args) == 1:
             return ast.Attribute(node.args[0], POSTFIX[name])
         return node
