@@ -1,6 +1,7 @@
 """The graph, drawn: what is in a picture, that it is bounded, and that each form of it is well-formed."""
 
 import re
+import shutil
 import sys
 import types
 import xml.etree.ElementTree as ET
@@ -290,6 +291,17 @@ def test_graphviz_is_used_where_it_is(tmp_path, monkeypatch):
     assert b"png by graphviz" in y.graph().save(tmp_path / "a.png").read_bytes()
     monkeypatch.setitem(sys.modules, "graphviz", None)
     assert "tg-arrow" in y.graph().svg
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program is not installed")
+def test_graphviz_itself_reads_our_dot(tmp_path):
+    pytest.importorskip("graphviz")
+    x = tg.Tensor([[1.0, 2.0]])
+    y = (x * 2.0 + tg.sin(x)).sum()
+    drawing = tg.draw(y, names={'a "quoted" \\ <name>': x})
+    assert 'class="graph"' in drawing.svg and "quoted" in drawing.svg
+    assert drawing.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert drawing.save(tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_show_opens_a_browser(monkeypatch):

@@ -113,6 +113,8 @@ def rule_formula(op: Op, i: int, arguments: Sequence[str], out: str, params: Map
     body = _said(op, i)
     if body is None:
         return ""
+    if grad and "index" in params and "put" in ast.unparse(body.expression):
+        return f"0, but {grad} at [{_index(params['index'])}]"
     names = body.names(arguments, out, params)
     if not grad:
         factor = without(body.expression, body.grad)

@@ -153,7 +153,10 @@ class Drawing:
     def svg(self) -> str:
         """As SVG: by Graphviz, if its package and its program are installed, else by our own layout."""
         drawn = self._piped("svg")
-        return svg(self._picture) if drawn is None else drawn.decode()
+        if drawn is None:
+            return svg(self._picture)
+        document = drawn.decode()
+        return document[document.index("<svg") :]  # the prolog would name a DTD on the web
 
     def _piped(self, kind: str) -> bytes | None:
         """Return what Graphviz makes of it, None where it is not installed."""
@@ -200,7 +203,9 @@ class Drawing:
         elif kind in PROGRAMS:
             drawn = self._piped(kind[1:])
             if drawn is None:
-                raise RuntimeError(f"save: {path}: {kind} needs Graphviz, its package and its program; or save .svg")
+                raise RuntimeError(
+                    f"save: {path}: {kind} needs Graphviz, the program `dot` and `pip install graphviz`; or save .svg"
+                )
             path.write_bytes(drawn)
         else:
             known = ", ".join([*TEXTS, ".md", ".html", *PROGRAMS])
@@ -223,8 +228,7 @@ class Drawing:
         return path
 
     def _repr_html_(self) -> str:
-        drawn = self.svg
-        return f'<div style="overflow:auto">{drawn[drawn.index("<svg") :]}</div>'
+        return f'<div style="overflow:auto">{self.svg}</div>'
 
     def _repr_svg_(self) -> str:
         return self.svg

@@ -291,6 +291,8 @@ def _range(array: Any) -> str:
     good = array if not bad else array[finite]
     if not good.size:
         return f"{bad} not finite"
+    if not bad and np.all(good == good.flat[0]):
+        return f"all {short(good.flat[0])}"
     size = np.abs(good) if array.dtype.kind == "c" else good
     with np.errstate(all="ignore"):
         middle = short(good.mean(dtype=np.complex128 if array.dtype.kind == "c" else np.float64))
