@@ -70,9 +70,16 @@ def explain(y: Any, cotangent: Any = None, *, names: Mapping[str, Any] | None = 
     Raises
     ------
     RuntimeError
-        If nothing was recorded for ``y``, or backward has released the graph.
+        If nothing was recorded for ``y``, backward has released the graph, or ``y`` lives inside a jvp or vmap.
     ValueError
         If there are more operations than ``limit``.
+
+    Notes
+    -----
+    ``dy/dx`` is the cotangent of ``x``, and ``∂v/∂x`` the local derivative of one step, element by element; a step
+    that is no such product (a matrix product, a sum, an index) says its rule instead.  ``sum(...)`` adds up what
+    broadcasting has spread.  Where a result is complex the cotangent is multiplied by ``conj(∂v/∂x)``, as
+    ``.grad`` has it.  Nothing changes: no ``grad`` is written, and the graph stays.
 
     Examples
     --------
