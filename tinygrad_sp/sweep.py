@@ -1,9 +1,7 @@
-"""The engine, second half: one sweep backward over the recorded nodes, newest first.
+"""The engine, last part: one sweep backward over the recorded nodes, newest first.
 
 A node is younger than every node it read, so when the newest pending node is taken, all its consumers have
 been done and its cotangent is complete.  No recursion, linear in the nodes.
-
-``fit`` is the one place where broadcasting is undone: a cotangent has the shape and dtype of its primal.
 """
 
 from __future__ import annotations
@@ -12,13 +10,13 @@ import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
-from math import isfinite
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .cotangent import checked, fit, is_array, strong_zero
 from .graph import (
     BINARY,
     CLOSED,
@@ -27,7 +25,6 @@ from .graph import (
     MODE,
     RELEASED,
     UNARY,
-    Form,
     Mode,
     Node,
     Op,
@@ -123,7 +120,7 @@ def sweep(
                     if parent is not None:
                         c = op.rule_x(grad, node.out, node.x, node.y)
                         if masked:
-                            c = _strong_zero(node, grad, c)
+                            c = strong_zero(node, grad, c)
                         form = parent.form
                         if type(c) is not form:
                             c = fit(c, form)
@@ -137,7 +134,7 @@ def sweep(
                     if parent is not None:
                         c = op.rule_y(grad, node.out, node.x, node.y)
                         if masked:
-                            c = _strong_zero(node, grad, c)
+                            c = strong_zero(node, grad, c)
                         form = parent.form
                         if type(c) is not form:
                             c = fit(c, form)
@@ -151,7 +148,7 @@ def sweep(
                     parent = node.px
                     c = op.rule_x(grad, node.out, node.x)
                     if masked:
-                        c = _strong_zero(node, grad, c)
+                        c = strong_zero(node, grad, c)
                     form = parent.form
                     if type(c) is not form:
                         c = fit(c, form)
@@ -304,7 +301,7 @@ class _Pull:
         op = node.op
         # Not through the node's properties: half a microsecond less.
         parents, out, kept, params = (node.parents, *node.kept, {}) if op.small else node.rest
-        if op.accumulate is not None and self.lift is None and _is_array(grad) and self.watch is None:
+        if op.accumulate is not None and self.lift is None and is_array(grad) and self.watch is None:
             return self.accumulate(op, parents[0], grad, params)
         out, arrays = self.lifted(node, parents, out, kept)
         if op.own and self.lift is None:
@@ -346,7 +343,7 @@ class _Pull:
             if value is None or type(value) is Spec:
                 named = parent is not None and parent.form is not tuple and not small
                 arrays.append(Spec(parent.form) if named else value)  # type: ignore[union-attr]
-            elif lift is None or (parent is None and not _is_array(value)):
+            elif lift is None or (parent is None and not is_array(value)):
                 arrays.append(value)
             else:
                 arrays.append(lift(value, parent))
@@ -365,8 +362,8 @@ class _Pull:
         if turn:
             cotangent = np.conjugate(cotangent)
         if self.masked and parent.form is not tuple:
-            cotangent = _strong_zero(node, grad, cotangent)
-        cotangent = _checked(node, i, cotangent, parent)
+            cotangent = strong_zero(node, grad, cotangent)
+        cotangent = checked(node, i, cotangent, parent)
         if self.watch is not None:
             self.watch(node, i, grad, cotangent)
         _add(self.pending, self.owned, parent, cotangent)
@@ -382,10 +379,6 @@ class _Pull:
         op.accumulate(buffer, grad, **params)  # type: ignore[misc]
 
 
-def _is_array(value: Any) -> bool:
-    return isinstance(value, (np.ndarray, np.generic))
-
-
 def _call(rule: Rule, node: Node, i: int | None, grad: Any, out: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
     """Call a rule; if it raises, say whose it is."""
     try:
@@ -397,91 +390,6 @@ def _call(rule: Rule, node: Node, i: int | None, grad: Any, out: Any, arrays: li
     except Exception as error:
         blame(error, node, i)
         raise
-
-
-def _checked(node: Node, i: int, cotangent: Any, parent: Node) -> Any:
-    """Fit a cotangent to its primal, or say which rule returned what."""
-    try:
-        if node.op.own and parent.form is not tuple:
-            _strict(cotangent, node, parent)
-        return fit(cotangent, parent.form)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{node.op.name}.backward, cotangent of argument {i}: {error}") from None
-
-
-def _strict(cotangent: Any, node: Node, parent: Node) -> None:
-    """A user's rule may return the primal's shape, or the result's where the op broadcasts: nothing else."""
-    if not hasattr(cotangent, "shape") and not isinstance(cotangent, (int, float, complex)):
-        return  # `fit` says what it is
-    shape = np.shape(cotangent)
-    if shape != parent.shape and (node.form is tuple or shape != node.shape):
-        raise ValueError(f"the rule returned shape {shape}, but the argument has shape {parent.shape}")
-    real = parent.dtype.kind == "f" and (node.form is tuple or node.dtype.kind == "f")
-    if real and getattr(cotangent, "dtype", np.dtype(type(cotangent))).kind == "c":
-        raise TypeError(f"the rule returned {cotangent.dtype}, but a cotangent of dtype {parent.dtype} is wanted")
-
-
-def _strong_zero(node: Node, grad: Any, cotangent: Any) -> Any:
-    """Where no cotangent came in, none goes out, whatever the local derivative: 0 * inf is 0 here.
-
-    Only in graphs with a `where`: what it did not take must not leak NaN or inf.  An op that mixes elements along
-    an ``axis`` gives nothing to rows of which nothing came in; one that mixes all, if nothing came in at all.
-    """
-    value = cotangent
-    if isinstance(cotangent, Traced) and not cotangent.level and node.op.linear in ("each", "joint"):
-        value = cotangent._value  # a recorded one's own derivative may meet infinity, but not in a linear op's rule
-    if _is_array(value) and _finite(value):
-        return cotangent
-    nothing = False if isinstance(grad, tuple) else grad == 0
-    params = node.params
-    if "keepdims" in params and hasattr(nothing, "shape"):
-        nothing = nothing if params["keepdims"] else np.expand_dims(nothing, params["axis"])
-    elif isinstance(params.get("axis"), int) and np.shape(grad) == np.shape(cotangent):
-        nothing = np.all(nothing, axis=params["axis"], keepdims=True)
-    elif node.op.linear != "pointwise":
-        nothing = np.all(nothing)
-    return np.where(nothing, 0.0, cotangent)[()]
-
-
-def _finite(values: Any) -> bool:
-    """Whether all values are finite; their sum of squares, if finite, says so in a quarter of the time."""
-    if values.dtype.char in "fd" and isfinite(np.vdot(values, values)):
-        return True
-    return bool(np.isfinite(values).all())
-
-
-def fit(cotangent: Any, form: Form) -> Any:
-    """Give a cotangent its primal's shape and dtype: undo broadcasting, take the real part, cast."""
-    if type(cotangent) is _ndarray and type(form) is tuple:
-        if cotangent.shape == form[0] and cotangent.dtype is form[1]:
-            return cotangent  # nearly always; the rest of this costs 0.3 microseconds
-    elif form is tuple:
-        return cotangent
-    shape, dtype = ((), np.dtype(_float64)) if form is _float64 else form
-    if type(cotangent) in (float, int, complex):
-        cotangent = np.asarray(cotangent)[()]
-        if cotangent.dtype.kind == "i":
-            cotangent = cotangent.astype(float)
-    if not hasattr(cotangent, "shape") or cotangent.dtype.kind not in "fc":
-        kind = getattr(cotangent, "dtype", type(cotangent).__name__)
-        raise TypeError(f"the rule returned {kind}, but a cotangent of dtype {dtype} is wanted")
-    if cotangent.shape != shape:
-        cotangent = _unbroadcast(cotangent, shape)
-    if cotangent.dtype != dtype:
-        if cotangent.dtype.kind == "c" and dtype.kind == "f":
-            cotangent = cotangent.real
-        cotangent = cotangent.astype(dtype)
-    return cotangent[()] if type(cotangent) is _ndarray and not shape else cotangent
-
-
-def _unbroadcast(cotangent: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes along which a primal of this shape was broadcast."""
-    came = cotangent.shape
-    extra = len(came) - len(shape)
-    axes = (*range(extra), *(extra + i for i, n in enumerate(shape) if n == 1 != came[extra + i])) if extra >= 0 else ()
-    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, came[extra:], strict=True)):
-        raise ValueError(f"the rule returned shape {came}, but the argument has shape {shape}")
-    return cotangent.sum(axis=axes).reshape(shape)
 
 
 def _add(pending: dict[Node, Any], owned: set[Node], node: Node, cotangent: Any) -> None:
@@ -510,5 +418,5 @@ def _hooked(node: Node, grad: Any, lift: Rule | None) -> Any:
         if new is not None:
             if lift is None:
                 new = new._taken() if isinstance(new, Traced) else np.array(new)[()]  # the hook keeps its own array
-            grad = _checked(node, 0, new, node)
+            grad = checked(node, 0, new, node)
     return grad
