@@ -196,6 +196,8 @@ class _Inlined(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
+        if ast.unparse(node.func) == "only":
+            return ast.Call(ast.Name("where"), [*node.args, ast.Constant(0)], [])
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         helper = self.variables.get(name)
         if not name.startswith("_") or name in POSTFIX or not inspect.isfunction(helper) or not self.depth:
@@ -302,7 +304,9 @@ def _divided(e: ast.expr, grad: str) -> ast.expr | None:
         return None if inner is None else ast.UnaryOp(ast.USub(), inner)
     if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div)):
         if grad in {node.id for node in ast.walk(e.right) if isinstance(node, ast.Name)}:
-            return None
+            swapped = isinstance(e.op, ast.Mult) and isinstance(e.right, ast.Name) and _number(e.left) is None
+            alone = grad not in {node.id for node in ast.walk(e.left) if isinstance(node, ast.Name)}
+            return e.left if swapped and alone else None
         left = _divided(e.left, grad)
         return None if left is None else _Simpler().visit(ast.BinOp(left, e.op, e.right))
     if isinstance(e, ast.Call) and ast.unparse(e.func) in ("where", "np.where") and len(e.args) == 3:
