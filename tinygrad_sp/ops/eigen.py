@@ -198,7 +198,7 @@ def _eig_rule(grad: Any, out: Any, phases_matter: bool) -> Any:
     return np.linalg.solve(vh, right)
 
 
-class EigOfValues(Eig):
+class _EigOfValues(Eig):
     """`Eig` as the rule of `Eigvals` uses it: what that makes is the same for all phases, up to rounding."""
 
     @staticmethod
@@ -217,7 +217,7 @@ class Eigvals(Op):
 
     @staticmethod
     def backward(grad: Any, _out: Any, x: Any) -> Any:
-        return EigOfValues.backward((grad, None), EigOfValues.apply(x), x)
+        return _EigOfValues.backward((grad, None), _EigOfValues.apply(x), x)
 
 
 @implements(np.linalg.eig)
