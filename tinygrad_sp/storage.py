@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
+import secrets
+import shutil
 import zipfile
 import zlib
 from importlib import import_module
@@ -41,6 +42,8 @@ def save(path: str | os.PathLike[str], params: Any) -> None:
         For another ending.
     TypeError
         For what can't be saved: other objects and keys; complex128 and longdouble as safetensors.
+    FileNotFoundError
+        If there is no such folder.
     ImportError
         For ".safetensors" if safetensors is not installed.
 
@@ -135,15 +138,20 @@ def _rebuild(described: Any, arrays: Arrays) -> Any:
 
 def _replace(path: Path, data: bytes) -> None:
     """Write a file beside the path, then give it the name: a reader sees the old file or the new one."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    path = path.resolve()  # of a link, the file it points to
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"save: there is no folder {str(path.parent)!r}: make it first")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -157,7 +165,7 @@ def _read_npz(path: Path, data: bytes) -> tuple[Arrays, str]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)), np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError) as error:
         raise _damaged(path, error) from error
     if TEXT not in arrays:
         raise _foreign(path)

@@ -55,3 +55,8 @@ def test_progress_without_tqdm(monkeypatch, capsys):
 def test_progress_with_tqdm(capsys):
     assert list(tg.optim.progress("ab", desc="training")) == ["a", "b"]
     assert "training" in capsys.readouterr().err
+
+
+def test_a_gradient_of_ones_own_is_refused():
+    with pytest.raises(TypeError, match="minimize: leave out jac"):
+        tg.optim.minimize(lambda x: x**2, 1.0, jac=lambda x: 2 * x)

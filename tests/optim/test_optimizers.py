@@ -162,3 +162,54 @@ def test_numpy_numbers_as_options_do_not_widen_float32():
 def test_no_parameters_and_no_number(params, lr, words):
     with pytest.raises(TypeError, match=words):
         tg.optim.SGD(params, lr=lr)
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda x: tg.optim.SGD(x, momentum="a"), "SGD: momentum='a'; write a finite number"),
+        (lambda x: tg.optim.SGD(x, dampening=float("nan")), "SGD: dampening=nan; write a finite number"),
+        (lambda x: tg.optim.Adam(x, betas=0.9), r"Adam: betas=0.9; write two numbers in \[0, 1\)"),
+        (lambda x: tg.optim.Adam(x, betas=(0.9, 1.0)), r"Adam: betas=\(0.9, 1.0\); write two numbers in \[0, 1\)"),
+        (lambda _: tg.optim.step(0.1, "a"), "step: step_size='a'; write a whole number"),
+        (lambda _: tg.optim.cosine(0.1, 0), "cosine: steps=0; write a whole number"),
+        (lambda x: tg.optim.clip_grad_norm(x, -1.0), "clip_grad_norm: max_norm=-1.0"),
+        (lambda x: tg.optim.clip_grad_value(x, float("nan")), "clip_grad_value: clip_value=nan"),
+        (lambda x: tg.optim.SGD(x).load_state({"steps": "a", "slots": [{}]}), "SGD.load_state: give what SGD.state"),
+        (lambda x: tg.optim.SGD(x).load_state({"steps": 1, "slots": [3]}), "SGD.load_state: give what SGD.state"),
+    ],
+)
+def test_what_is_wrong_is_named(make, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        make(tg.Tensor(1.0))
+
+
+def test_a_parameter_that_was_computed_meanwhile_is_refused():
+    x, y = tg.Tensor(1.0), tg.Tensor(1.0)
+    opt = tg.optim.SGD([x, y], lr=0.1)
+    y *= 2.0
+    (x * y).backward()  # y.grad is that of the old y
+    with pytest.raises(ValueError, match=r"parameter 1 .*with tg.no_grad\(\)"):
+        opt.step()
+    assert float(x.numpy()) == 1.0 and opt.steps == 0
+
+
+def test_an_option_that_is_changed_later_counts():
+    x = tg.Tensor(1.0)
+    opt = tg.optim.SGD(x, lr=0.5)
+    opt.lr, x.grad = 0.25, 1.0
+    opt.step()
+    assert float(x.numpy()) == 0.75
+
+
+def test_values_are_clipped():
+    x, y = tg.Tensor([1.0, 2.0, 3.0], dtype="float32"), tg.Tensor(1.0)
+    x.grad = [-5.0, np.nan, np.inf]
+    tg.optim.clip_grad_value([x, y], 0.5)
+    np.testing.assert_array_equal(x.grad.numpy(), np.float32([-0.5, np.nan, 0.5]))
+    assert x.grad.dtype == "float32" and y.grad is None
+    z = tg.Tensor(1j)
+    z.grad = 3j
+    with pytest.raises(TypeError, match="no order"):
+        tg.optim.clip_grad_value([x, z], 0.1)
+    assert float(x.grad[0]) == -0.5

@@ -88,3 +88,33 @@ def test_other_endings_and_a_missing_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     with pytest.raises(ImportError, match=r"pip install 'tinygrad_sp\[train\]'"):
         tg.save(tmp_path / "x.safetensors", 1)
+
+
+def test_no_flipped_bit_of_an_npz_file_goes_unseen(tmp_path):
+    path = tmp_path / "x.npz"
+    tg.save(path, [tg.Tensor([1.5, 2.5]), {"a": "text"}])
+    data, wanted = path.read_bytes(), repr(tg.load(path))
+    for place in range(len(data)):
+        for bit in (0, 3, 5):  # of the zip flags, 0 says encrypted and 5 patched
+            path.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
+            try:
+                assert repr(tg.load(path)) == wanted  # a date, say
+            except ValueError as error:
+                assert str(error).startswith("load: 'x.npz' ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions and links are POSIX's")
+def test_permissions_and_links_are_those_of_an_ordinary_write(tmp_path):
+    path, link = tmp_path / "x.npz", tmp_path / "link.npz"
+    (tmp_path / "ordinary").write_bytes(b"")
+    tg.save(path, 1)
+    assert path.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+    path.chmod(0o640)
+    link.symlink_to(path)
+    tg.save(link, 2)
+    assert link.is_symlink() and tg.load(path) == 2 and path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"save: there is no folder .*nowhere"):
+        tg.save(tmp_path / "nowhere" / "x.npz", 1)

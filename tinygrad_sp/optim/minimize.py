@@ -46,7 +46,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
     ImportError
         If SciPy is not installed.
     TypeError, ValueError
-        For parameters that are not real floating numbers, and if there are none.
+        For parameters that are not real floating numbers, if there are none, and for ``jac``.
 
     Examples
     --------
@@ -60,6 +60,8 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
         scipy_minimize = import_module("scipy.optimize").minimize
     except ImportError:
         raise ImportError("optim.minimize needs SciPy: pip install 'tinygrad_sp[scipy]'") from None
+    if "jac" in options:
+        raise TypeError("minimize: leave out jac: the gradient is computed exactly")
     leaves, structure = flatten(x0)
     if leaves and not any(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves) and isinstance(x0, (list, tuple)):
         x0 = np.asarray(x0)  # a plain list of numbers is an array, as in SciPy

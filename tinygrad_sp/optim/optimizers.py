@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,8 @@ class Optimizer:
         name = type(self).__name__
         self.params = parameters(params, name)
         for option, value in options.items():
-            if not (isfinite(value) and value >= 0):
-                raise ValueError(f"{name}: {option}={value}; write a finite number that is not negative")
+            if not (isinstance(value, Real) and isfinite(value) and value >= 0):
+                raise ValueError(f"{name}: {option}={value!r}; write a finite number that is not negative")
             setattr(self, option, float(value))  # a NumPy float64 would widen float32
         self.lr, self.steps = lr, 0
         if not callable(lr):
@@ -62,6 +63,11 @@ class Optimizer:
         found = []
         with np.errstate(all="ignore"), no_grad():  # overflow shows in the parameters, as in PyTorch
             for i, param in enumerate(self.params):
+                if not param.is_leaf:
+                    raise ValueError(
+                        f"{type(self).__name__}.step: parameter {i} was computed since: "
+                        "change parameters under `with tg.no_grad():`"
+                    )
                 if param.grad is not None:
                     value, grad = _as_real(param.numpy()), _as_real(param.grad.detach().numpy())
                     amount, slots = self._amount(value, grad, self._slots[i], lr)
@@ -89,7 +95,7 @@ class Optimizer:
             If it was made by another optimizer, or for other parameters.
         """
         name = type(self).__name__
-        if not isinstance(state, dict) or set(state) != {"steps", "slots"}:
+        if not _is_state(state):
             raise ValueError(f"{name}.load_state: give what {name}.state() returned")
         if len(state["slots"]) != len(self.params):
             raise ValueError(
@@ -109,6 +115,13 @@ class Optimizer:
                     )
         self.steps = state["steps"]
         self._slots = [dict(slots) for slots in state["slots"]]
+
+
+def _is_state(state: Any) -> bool:
+    if not isinstance(state, dict) or set(state) != {"steps", "slots"}:
+        return False
+    steps, slots = state["steps"], state["slots"]
+    return isinstance(steps, Integral) and isinstance(slots, (list, tuple)) and all(isinstance(s, dict) for s in slots)
 
 
 def _as_real(array: Any) -> Any:
@@ -152,6 +165,7 @@ class SGD(Optimizer):
     """
 
     momentum: float
+    dampening: float
     weight_decay: float
 
     def __init__(
@@ -163,10 +177,10 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        if nesterov and (momentum <= 0 or dampening != 0):
+        if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError("SGD: nesterov=True needs momentum > 0 and dampening=0: write momentum=0.9")
-        super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
-        self.dampening, self.nesterov = float(dampening), nesterov
+        super().__init__(params, lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay)
+        self.nesterov = nesterov
 
     def _amount(self, value: Any, grad: Any, slots: Slots, lr: float) -> tuple[Any, Slots]:
         grad = grad + self.weight_decay * value if self.weight_decay else grad
@@ -221,7 +235,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
     ) -> None:
         super().__init__(params, lr, eps=eps, weight_decay=weight_decay)
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        if np.shape(betas) != (2,) or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{type(self).__name__}: betas={betas}; write two numbers in [0, 1), as (0.9, 0.999)")
         self.betas, self.amsgrad = (float(betas[0]), float(betas[1])), amsgrad
 

@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import cos, pi
+from numbers import Integral
 
 Schedule = Callable[[int], float]
 
 
 def step(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
-    """Multiply by ``gamma`` every ``step_size`` steps.
+    """Multiply by ``gamma`` every ``step_size`` steps: lr gamma^floor(n / step_size).
+
+    Parameters
+    ----------
+    lr : float
+        The rate to begin with.
+    step_size : int
+    gamma : float
+
+    Returns
+    -------
+    callable
+        From the number of steps taken, n, to a rate.
+
+    Raises
+    ------
+    ValueError
+        If ``step_size`` is not a whole number of at least 1.
 
     Examples
     --------
@@ -26,7 +44,18 @@ def step(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
 
 
 def exponential(lr: float, gamma: float) -> Schedule:
-    """Multiply by ``gamma`` every step.
+    """Multiply by ``gamma`` every step: lr gamma^n.
+
+    Parameters
+    ----------
+    lr : float
+        The rate to begin with.
+    gamma : float
+
+    Returns
+    -------
+    callable
+        From the number of steps taken, n, to a rate.
 
     Examples
     --------
@@ -40,6 +69,23 @@ def exponential(lr: float, gamma: float) -> Schedule:
 
 def cosine(lr: float, steps: int, end: float = 0.0) -> Schedule:
     """Go from ``lr`` to ``end`` along half a cosine in ``steps`` steps, and stay there.
+
+    Parameters
+    ----------
+    lr : float
+        The rate to begin with.
+    steps : int
+    end : float
+
+    Returns
+    -------
+    callable
+        From the number of steps taken, n, to end + (lr - end) (1 + cos(pi n / steps)) / 2.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number of at least 1.
 
     Examples
     --------
@@ -55,6 +101,22 @@ def cosine(lr: float, steps: int, end: float = 0.0) -> Schedule:
 def warmup(after: float | Schedule, steps: int) -> Schedule:
     """Rise linearly in ``steps`` steps to a rate, or to what a schedule begins with, and go on with that.
 
+    Parameters
+    ----------
+    after : float or callable
+        What follows; a schedule is given the number of steps since the warm-up.
+    steps : int
+
+    Returns
+    -------
+    callable
+        From the number of steps taken, n, to a rate: (n + 1) / steps of the first one while n < steps.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number of at least 1.
+
     Examples
     --------
     >>> import tinygrad_sp as tg
@@ -68,5 +130,5 @@ def warmup(after: float | Schedule, steps: int) -> Schedule:
 
 
 def _positive(name: str, what: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name}: {what}={value}; write a whole number of steps, at least 1")
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name}: {what}={value!r}; write a whole number of steps, at least 1")
