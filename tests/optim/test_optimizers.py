@@ -25,7 +25,7 @@ def give(params, dtype, step):
 def test_steps_are_pytorchs(name, options, dtype, rows):
     w, b = (tg.Tensor(a) for a in problem.start(dtype))
     opt = getattr(tg.optim, name)({"layers": [w], "b": b}, **options)
-    tolerance = 2e-6 if dtype == "float32" else 1e-13
+    tolerance = 5e-7 if dtype == "float32" else 1e-14  # measured: 2.4e-7 and 5.6e-16
     for step, row in enumerate(rows):
         give((w, b), dtype, step)
         opt.step()
