@@ -450,7 +450,7 @@ def test_second_derivative_of_equal_values_is_refused():
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("power", [1, 2, 3])
 def test_second_derivatives_of_complex_eigenvalues(n, power):
-    """The op `EigOfValues`, by the trace of x**k: the vectors' cotangents are rounding errors, and none of phases."""
+    """The op `_EigOfValues`, by the trace of x**k: the vectors' cotangents are rounding errors, and none of phases."""
     rng = np.random.default_rng(n)
     for _ in range(20):
         a, u = (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)) for _ in range(2))

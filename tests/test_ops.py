@@ -34,7 +34,7 @@ POINTWISE = [op for op in DIFFERENTIABLE if op.linear == "pointwise" and not op.
 # Ops that need matrices of a kind, or equal elements, are tested where such are made.
 BY_HAND = {
     "Distinct": "test_kinks.py",
-    **dict.fromkeys(("Cholesky", "Eigh", "Eigvalsh", "Eig", "EigOfValues", "Eigvals", "SVD"), "test_linalg.py"),
+    **dict.fromkeys(("Cholesky", "Eigh", "Eigvalsh", "Eig", "Eigvals", "SVD"), "test_linalg.py"),
 }
 SHAPED = [op for op in DIFFERENTIABLE if op.cases and op.name not in BY_HAND]
 CASES = [pytest.param(op, case, id=f"{op.name}-{i}") for op in SHAPED for i, case in enumerate(op.cases)]
