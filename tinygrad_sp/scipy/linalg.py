@@ -196,6 +196,7 @@ class Sqrtm(Op):
     """The principal square root of each matrix."""
 
     may_raise = True
+    cases = ((np.array([[4.0, 0.3, -0.5], [0.2, 2.5, 0.7], [-0.4, 0.6, 3.1]]),),)
 
     @staticmethod
     def forward(x: Any) -> Any:
