@@ -76,6 +76,17 @@ def test_commands_print_what_is_shown(page, capsys):
                 assert command in (ROOT / ".ci" / "run").read_text(), command
 
 
+def test_the_map_of_the_engine_names_what_is_there():
+    package = Path(tg.__file__).parent
+    rows = re.findall(r"^\| \d[^|]* \| (.*) \|$", (DOCS / "how-it-works.md").read_text(), re.MULTILINE)
+    assert len(rows) > 8
+    for row in rows:
+        files = re.findall(r"`([\w/]+\.py)`", row)
+        source = "".join((package / file).read_text() for file in files)
+        for name in re.findall(r"`(?:\w+\.)?(\w+)(?:\([^`]*)?`", row):
+            assert re.search(rf"\b(def|class) {name}\b", source) or name in ("py", "backward"), (name, files)
+
+
 def test_the_picture_of_a_graph_is_the_one_that_is_described():
     cells = doctest.DocTestParser().get_examples((DOCS / "seeing.md").read_text(encoding="utf-8"))
     names = {}
