@@ -141,8 +141,12 @@ def test_inconclusive_says_why_and_is_an_error_unless_allowed() -> None:
     report = gradcheck(f, 1.0, vjp=vjp)
     assert report.verdict == "inconclusive" and not report.ok and "undefined" in report.reason
     with pytest.raises(AssertionError, match="INCONCLUSIVE"):
-        assert_gradients(f, 1.0, vjp=vjp)
-    assert_gradients(f, 1.0, vjp=vjp, allow_inconclusive=True)
+        assert_gradients(f, 1.0, vjp=vjp, inconclusive="fail")
+    with pytest.warns(UserWarning, match="INCONCLUSIVE"):
+        assert assert_gradients(f, 1.0, vjp=vjp).verdict == "inconclusive"
+    assert_gradients(f, 1.0, vjp=vjp, inconclusive="pass")
+    with pytest.raises(ValueError, match='"warn", "pass" or "fail"'):
+        assert_gradients(f, 1.0, vjp=vjp, inconclusive="skip")
 
 
 def test_random_functions() -> None:

@@ -135,15 +135,15 @@ def _blame(report: Report, subject: TensorSubject, order: int, seed: int, elsewh
             report.reason = f"a rule is wrong, though it does not show in the whole here; {report.culprits[0]}"
 
 
-def assert_gradients(f: Any, *inputs: Any, allow_inconclusive: bool = False, **options: Any) -> Report:
-    """Raise with the report unless the derivatives are right.
+def assert_gradients(f: Any, *inputs: Any, inconclusive: str = "warn", **options: Any) -> Report:
+    """Raise with the report if a derivative is wrong.
 
     Parameters
     ----------
     f, *inputs, **options
         As for `gradcheck`.
-    allow_inconclusive : bool
-        Let pass what could not be decided.
+    inconclusive : {"warn", "pass", "fail"}
+        What to make of derivatives that could not be decided: by default neither, but a warning.
 
     Returns
     -------
@@ -154,6 +154,13 @@ def assert_gradients(f: Any, *inputs: Any, allow_inconclusive: bool = False, **o
     ------
     AssertionError
         With the report as its message.
+    ValueError
+        If ``inconclusive`` is none of the three.
+
+    Warns
+    -----
+    UserWarning
+        With the report, if something could not be decided.
 
     Examples
     --------
@@ -161,9 +168,13 @@ def assert_gradients(f: Any, *inputs: Any, allow_inconclusive: bool = False, **o
     >>> assert_gradients(lambda x: x * x, 3.0, vjp=lambda g, x: 2 * g * x)
     <Report pass: ...>
     """
+    if inconclusive not in ("warn", "pass", "fail"):
+        raise ValueError(f'assert_gradients: inconclusive={inconclusive!r}; write "warn", "pass" or "fail"')
     report = gradcheck(f, *inputs, **options)
-    if report.verdict == "fail" or (report.verdict == "inconclusive" and not allow_inconclusive):
+    if report.verdict == "fail" or (report.verdict == "inconclusive" and inconclusive == "fail"):
         raise AssertionError(f"\n{report}")
+    if report.verdict == "inconclusive" and inconclusive == "warn":
+        warnings.warn(f"\n{report}", stacklevel=2)
     return report
 
 
