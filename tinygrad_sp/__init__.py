@@ -73,7 +73,7 @@ _LATER = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; see dir({__name__})")
     module = import_module(f".{_LATER[name]}", __name__)
     found = globals()[name] = module if name == _LATER[name] else getattr(module, name)
     return found

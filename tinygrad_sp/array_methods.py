@@ -262,12 +262,12 @@ class ArrayMethods(Traced):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a 0-d Tensor")
+            raise TypeError("len() of a 0-d Tensor, which has no axis; write t.size, which is 1, or t.reshape(1)")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise TypeError("iteration over a 0-d Tensor")
+            raise TypeError("iter() of a 0-d Tensor, which has no axis; write t.item() for its number")
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
@@ -286,7 +286,9 @@ class ArrayMethods(Traced):
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.shape:
-            raise TypeError(f"only an integer Tensor with no axes is an index; this has {self.dtype}, {self.shape}")
+            raise TypeError(
+                f"index: only an integer Tensor with no axes is one, this has {self.dtype}, {self.shape}; write int(t)"
+            )
         return int(self._value)
 
     def _one(self, name: str) -> Any:
@@ -339,7 +341,9 @@ class ArrayMethods(Traced):
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
-            raise ValueError(f"__array_namespace__: version {api_version!r} of the array API standard is not known")
+            raise ValueError(
+                f"__array_namespace__: version {api_version!r} of the array API standard is not known; leave it out"
+            )
         return importlib.import_module(__package__)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

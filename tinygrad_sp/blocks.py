@@ -111,10 +111,15 @@ def _general(kernel: Kernel, complex_kernel: Kernel | None, arrays: Sequence[Any
             return kernel(*arrays, **params)  # a Tensor, a CuPy or Dask array, a subclass
         elif type(a) is _complex:
             dtypes.append(np.dtype(_complex))
-    dtype, wide = _precision(*dtypes)
+    try:
+        dtype, wide = _precision(*dtypes)
+    except TypeError as error:
+        raise TypeError(f"{_name(kernel)}: {error}") from None
     if dtype.kind == "c":
         if complex_kernel is None:
-            raise TypeError(f"{_name(kernel)} is defined for real numbers; it was given {dtype}")
+            raise TypeError(
+                f"{_name(kernel)} is defined for real numbers; it was given {dtype}; take x.real or np.abs(x)"
+            )
         kernel = complex_kernel
     if largest.size > BLOCK:
         axis = _cut_axis(largest, params.get("axis", ()))

@@ -13,6 +13,7 @@ import numpy as np
 
 from .dispatch import implements
 from .graph import Op, Traced
+from .ops.axes import on_cpu
 from .ops.joining import stack
 from .ops.shape import broadcast_to, moveaxis
 from .tensor import Tensor, checked_array, constant, exposed
@@ -39,14 +40,9 @@ __all__ = [
 ]
 
 
-def _on(device: Any) -> None:
-    if device not in (None, "cpu"):
-        raise ValueError(f"device {device!r}: NumPy has one device, 'cpu'")
-
-
-def _made(value: Any, device: Any, requires_grad: bool) -> Any:
-    """Make a Tensor of a new array."""
-    _on(device)
+def _made(name: str, value: Any, device: Any, requires_grad: bool) -> Any:
+    """Make a Tensor of a new array, for the function of this name."""
+    on_cpu(name, device)
     tensor = constant(value[()])
     return tensor.requires_grad_() if requires_grad else tensor
 
@@ -91,7 +87,7 @@ def asarray(
     >>> tg.asarray([1.0, 2.0])
     Tensor([1., 2.])
     """
-    _on(device)
+    on_cpu("asarray", device)
     if isinstance(obj, (list, tuple)) and _has_tensor(obj):
         obj = stack([asarray(x) for x in obj])
     if isinstance(obj, Traced):
@@ -122,7 +118,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
     It shares memory with the other array, unless ``copy=True``; what is recorded is a copy, so that writing
     into the other array doesn't change it.
     """
-    _on(device)
+    on_cpu("from_dlpack", device)
     return exposed(np.from_dlpack(x, copy=copy))
 
 
@@ -131,17 +127,17 @@ Shape = int | Sequence[int]
 
 def zeros(shape: Shape, dtype: Any = None, *, device: Any = None, requires_grad: bool = False) -> Any:
     """Return zeros of a shape."""
-    return _made(np.zeros(shape, dtype), device, requires_grad)
+    return _made("zeros", np.zeros(shape, dtype), device, requires_grad)
 
 
 def ones(shape: Shape, dtype: Any = None, *, device: Any = None, requires_grad: bool = False) -> Any:
     """Return ones of a shape."""
-    return _made(np.ones(shape, dtype), device, requires_grad)
+    return _made("ones", np.ones(shape, dtype), device, requires_grad)
 
 
 def empty(shape: Shape, dtype: Any = None, *, device: Any = None, requires_grad: bool = False) -> Any:
     """Return an array of a shape; what it holds is not defined (zeros)."""
-    return _made(np.zeros(shape, dtype), device, requires_grad)
+    return _made("empty", np.zeros(shape, dtype), device, requires_grad)
 
 
 def full(shape: Shape, fill_value: Any, dtype: Any = None, *, device: Any = None, requires_grad: bool = False) -> Any:
@@ -149,7 +145,7 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, *, device: Any = None
     if isinstance(fill_value, Traced):
         value = fill_value if dtype is None else fill_value.astype(dtype)  # type: ignore[attr-defined]
         return broadcast_to(value, shape)
-    return _made(np.full(shape, fill_value, dtype), device, requires_grad)
+    return _made("full", np.full(shape, fill_value, dtype), device, requires_grad)
 
 
 @implements(np.zeros_like)
@@ -209,7 +205,7 @@ def arange(
     """Return evenly spaced numbers, by their distance."""
     if stop is None:
         start, stop = 0, start
-    return _made(np.arange(start, stop, step, dtype=dtype), device, requires_grad)
+    return _made("arange", np.arange(start, stop, step, dtype=dtype), device, requires_grad)
 
 
 def eye(
@@ -223,7 +219,7 @@ def eye(
     requires_grad: bool = False,
 ) -> Any:
     """Return a matrix with ones on the k-th diagonal."""
-    return _made(np.eye(n_rows, n_cols, k, dtype or float), device, requires_grad)
+    return _made("eye", np.eye(n_rows, n_cols, k, dtype or float), device, requires_grad)
 
 
 def identity(n: int, dtype: Any = None) -> Any:
@@ -233,7 +229,7 @@ def identity(n: int, dtype: Any = None) -> Any:
 
 def tri(n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     """Return a matrix with ones on and below the k-th diagonal."""
-    return _made(np.tri(n_rows, n_cols, k, dtype or float), None, False)
+    return _made("tri", np.tri(n_rows, n_cols, k, dtype or float), None, False)
 
 
 # ---------------------------------------------------------------------------------------------- spaced
@@ -330,7 +326,7 @@ def linspace(
     >>> stop.grad
     Tensor(2.5)
     """
-    _on(device)
+    on_cpu("linspace", device)
     result = _spaced(Linspace.apply, start, stop, axis, num=num, endpoint=endpoint, dtype=dtype)
     if requires_grad:
         result.requires_grad_()

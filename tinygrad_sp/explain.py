@@ -111,7 +111,9 @@ def explain(y: Any, cotangent: Any = None, *, names: Mapping[str, Any] | None = 
     if y.level:
         raise RuntimeError("explain: inside a jvp or vmap there is no graph of one result: explain f(x) outside of it")
     if y.node is None:
-        raise RuntimeError("explain: this Tensor is a constant: there is nothing to differentiate by")
+        raise RuntimeError(
+            "explain: this Tensor is a constant: there is nothing to differentiate by. Compute it from tg.Tensor(...)"
+        )
     ops, beyond = newest_ops(y.node, limit + 1)
     if len(ops) > limit:
         raise ValueError(

@@ -357,7 +357,7 @@ def _op_named(module: str, name: str, turned: bool) -> Op:
     for op in reversed(OPS):
         if op.name == name and type(op).__module__ == module:
             return op.conjugate if turned else op
-    raise LookupError(f"the pickled graph uses the op {name} of {module}: import that module first")
+    raise LookupError(f"unpickling: the graph uses the op {name} of {module}: import that module first")
 
 
 def rules_of(op: Op) -> tuple[Rule, ...]:
@@ -394,17 +394,17 @@ def reads(rule: Rule) -> list[bool]:
 # ---------------------------------------------------------------------------------------------- applying
 
 
-def plain(value: Any) -> Array:
+def plain(value: Any, by: str = "an op") -> Array:
     """Make an array of what a user wrote beside a Tensor; Python's numbers stay as they are (weak dtypes)."""
     if isinstance(value, np.ndarray):
         if hasattr(value, "filled"):
-            raise TypeError("an op was given a masked array, whose mask it would lose: write array.filled(...)")
+            raise TypeError(f"{by} was given a masked array, whose mask it would lose: write array.filled(...)")
         if type(value) is not _ndarray:  # np.matrix would make * a matrix product
             value = np.array(value, subok=False)
         value = value if value.ndim else value[()]
     if isinstance(value, (np.ndarray, np.generic)):
         if value.dtype.kind not in "biufc":
-            raise TypeError(_no_numbers(value, value.dtype))
+            raise TypeError(_no_numbers(by, value, value.dtype))
         return value
     if type(value) in PLAIN or isinstance(value, Traced):
         return value
@@ -413,15 +413,17 @@ def plain(value: Any) -> Array:
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged
-        raise ValueError(f"cannot make an array of {type(value).__name__}: {error}") from None
+        raise ValueError(
+            f"{by} was given a {type(value).__name__} that is no array, write one of equal lengths: {error}"
+        ) from None
     if array.dtype.kind not in "biufc":
-        raise TypeError(_no_numbers(value, array.dtype))
+        raise TypeError(_no_numbers(by, value, array.dtype))
     return array[()]
 
 
-def _no_numbers(value: Any, dtype: Any) -> str:
+def _no_numbers(by: str, value: Any, dtype: Any) -> str:
     return (
-        f"an op was given {type(value).__name__} {value!r:.60}, which is an array of dtype {dtype}; "
+        f"{by} was given {type(value).__name__} {value!r:.60}, which is an array of dtype {dtype}; "
         "Tensors hold booleans, integers, floating and complex numbers"
     )
 
@@ -433,7 +435,7 @@ def apply(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
         if isinstance(array, Traced) and (owner is None or array.level > owner.level):
             owner = array
     if owner is None:
-        return op.forward(*[plain(array) for array in arrays], **params)
+        return op.forward(*[plain(array, op.name) for array in arrays], **params)
     return owner._interpret(op, arrays, params)
 
 

@@ -121,8 +121,8 @@ def _other(op: Elementwise, vx: Any, vy: Any, dtype: Any) -> Op:
     """Return the op of a node that is not real: the conjugated one; refuse what holds no numbers."""
     if dtype.kind == "c":
         return op.conjugate
-    plain(vx), plain(vy)  # one of them raises
-    raise TypeError(f"{op.name}: the result has dtype {dtype}")
+    plain(vx, op.name), plain(vy, op.name)  # one of them raises
+    raise TypeError(f"{op.name}: the result has dtype {dtype}; use numbers")
 
 
 def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -155,7 +155,7 @@ def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any],
         result._value = value
         if px is None:
             if py is None:
-                plain(value)
+                plain(value, op.name)
                 result.node = None
                 return result
             node = new(Node)

@@ -138,28 +138,31 @@ def iinfo(type: Any, /) -> IntInfo:
     return IntInfo(int(info.bits), int(info.max), int(info.min), np.dtype(info.dtype))
 
 
-def value_of(x: Any) -> Any:
-    """Return the plain array of a Tensor, also within tuples and lists; anything else as it is."""
+def value_of(x: Any, name: str) -> Any:
+    """Return the plain array of a Tensor, also within tuples and lists, for the function of this name."""
     while isinstance(x, Tensor):
         x = x._value
     if isinstance(x, Traced):
-        raise NotImplementedError("this function looks at values, which a function being batched does not have")
-    return type(x)(map(value_of, x)) if type(x) in (tuple, list) else x
+        raise NotImplementedError(
+            f"{name}: it looks at values, which a function being batched does not have; call it outside of vmap"
+        )
+    return type(x)(value_of(part, name) for part in x) if type(x) in (tuple, list) else x
 
 
-def _dtype_of(x: Any) -> Any:
+def _dtype_of(x: Any, _name: str) -> Any:
     """Return an array of a Tensor's dtype: a Tensor being batched has one too, though no value."""
     return np.empty(0, x.dtype) if isinstance(x, Tensor) else x
 
 
-def asking(function: Callable[..., Any], of: Callable[[Any], Any] = value_of) -> Callable[..., Any]:
+def asking(function: Callable[..., Any], of: Callable[[Any, str], Any] = value_of) -> Callable[..., Any]:
     """Return NumPy's function as one that looks at Tensors' values, or dtypes; what it says is no array."""
+    name = function.__name__
 
     def ask(*args: Any, **kwargs: Any) -> Any:
-        return function(*map(of, args), **{key: of(x) for key, x in kwargs.items()})
+        return function(*(of(x, name) for x in args), **{key: of(x, name) for key, x in kwargs.items()})
 
-    ask.__name__ = ask.__qualname__ = function.__name__
-    ask.__doc__ = f"Answer as ``numpy.{function.__name__}`` does, of the values."
+    ask.__name__ = ask.__qualname__ = name
+    ask.__doc__ = f"Answer as ``numpy.{name}`` does, of the values."
     return implements(function)(ask)
 
 

@@ -124,7 +124,7 @@ def dropout(x: Any, p: float = 0.5, *, rng: Generator = None) -> Any:
     Tensor([2., 4., 0., 8.], op=Masked)
     """
     if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p={p} is no probability")
+        raise ValueError(f"dropout: p={p} is no probability; a number from 0 to 1 is wanted")
     x = array(x)
     kept = np.random.default_rng(rng).random(x.shape) >= p
     return Masked.apply(x, kept=kept, scale=1 / (1 - p) if p < 1 else 0.0)

@@ -51,7 +51,7 @@ def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any])
     level, values, parents = owner.level, [], []
     for array in arrays:
         mine = isinstance(array, Traced) and array.level == level
-        values.append(array._taken() if mine else plain(array))
+        values.append(array._taken() if mine else plain(array, op.name))
         parents.append(array.node if mine else None)
     given = list(map(read_only, values)) if op.own else values
     try:

@@ -176,7 +176,9 @@ def _need_safetensors() -> Any:
     try:
         import_module("safetensors.numpy")
     except ImportError:
-        raise ImportError("a .safetensors file needs safetensors: pip install 'tinygrad_sp[train]'") from None
+        raise ImportError(
+            "save, load: a .safetensors file needs safetensors: pip install 'tinygrad_sp[train]'"
+        ) from None
     return import_module("safetensors")
 
 

@@ -312,7 +312,9 @@ class _Pull:
         if turn:  # grad * conj(derivative), from a rule that says grad * derivative
             grad = np.conjugate(grad)
         if op.own and isinstance(rules, tuple) and len(rules) != len(parents):
-            raise ValueError(f"{op.name}.backward has {len(rules)} rules for {len(parents)} arguments")
+            raise ValueError(
+                f"{op.name}.backward has {len(rules)} rules for {len(parents)} arguments; write one for each"
+            )
         if isinstance(rules, tuple) or op.variadic:
             for i, parent in enumerate(parents):
                 if parent is not None and (self.wanted is None or parent in self.wanted):

@@ -30,7 +30,7 @@ def checked_array(data: Any, dtype: Any = None) -> Any:
     """Return a new array of what a user gave, or say why it can't be one."""
     if isinstance(data, Traced):
         if data.node is not None or data.level:
-            raise TypeError("a Tensor that is being differentiated was given as data: write t.detach()")
+            raise TypeError("Tensor: data that is being differentiated: write t.detach(), or use the Tensor itself")
         data = data._value
     if isinstance(data, np.ndarray) and hasattr(data, "filled"):
         raise TypeError("Tensor: a masked array would lose its mask: write array.filled(...)")
@@ -113,9 +113,15 @@ class Tensor(ArrayMethods):
     def _become(self, other: Tensor, what: str) -> None:
         """Stand for another value from now on; a leaf keeps its ``grad``."""
         if other.shape != self.shape:
-            raise ValueError(f"{what}: the result has shape {other.shape}, which does not fit in shape {self.shape}")
+            raise ValueError(
+                f"{what}: the result has shape {other.shape}, which does not fit in shape {self.shape}; "
+                "write t = ... for a new Tensor"
+            )
         if not np.can_cast(other.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"{what}: a result of dtype {other.dtype} does not fit in dtype {self.dtype}")
+            raise TypeError(
+                f"{what}: a result of dtype {other.dtype} does not fit in dtype {self.dtype}; "
+                "write t = ... for a new Tensor"
+            )
         if other.dtype != self.dtype:
             other = other.astype(self.dtype)
         if other.level:
@@ -147,9 +153,11 @@ class Tensor(ArrayMethods):
     def data(self, new: Any) -> None:
         value = checked_array(new)
         if value.shape != self.shape:
-            raise ValueError(f"data: shape {value.shape} for a Tensor of shape {self.shape}")
+            raise ValueError(f"data: shape {value.shape} for a Tensor of shape {self.shape}; they must agree")
         if not np.can_cast(value.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"data: dtype {value.dtype} for a Tensor of dtype {self.dtype}")
+            raise TypeError(
+                f"data: dtype {value.dtype} for a Tensor of dtype {self.dtype}; write value.astype(t.dtype)"
+            )
         self._value = value.astype(self.dtype)
         self.__class__ = Tensor
 
@@ -165,12 +173,16 @@ class Tensor(ArrayMethods):
     def grad(self, new: Any) -> None:
         if new is not None:
             if self.node is None or not (self.is_leaf or hasattr(self, "_home")):
-                raise RuntimeError("grad: only a leaf (a Tensor you made, with requires_grad) has one")
+                raise RuntimeError(
+                    "grad: only a leaf (a Tensor you made, with requires_grad) has one; see register_hook for others"
+                )
             new = new if isinstance(new, Tensor) else Tensor(new, requires_grad=False)
             if new.shape != self.shape:
-                raise ValueError(f"grad: shape {new.shape} for a Tensor of shape {self.shape}")
+                raise ValueError(f"grad: shape {new.shape} for a Tensor of shape {self.shape}; they must agree")
             if not np.can_cast(new.dtype, self.dtype, "same_kind"):
-                raise TypeError(f"grad: dtype {new.dtype} for a Tensor of dtype {self.dtype}")
+                raise TypeError(
+                    f"grad: dtype {new.dtype} for a Tensor of dtype {self.dtype}; write value.astype(t.dtype)"
+                )
             new = new if new.dtype == self.dtype else new.astype(self.dtype)
         self._grad = new
 
@@ -282,7 +294,10 @@ class Tensor(ArrayMethods):
                 f"backward: the cotangent has shape {value.shape}, the Tensor {self.shape}; they must agree"
             )
         if not np.can_cast(value.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"backward: the cotangent has dtype {value.dtype}, which can't be cast to {self.dtype}")
+            raise TypeError(
+                f"backward: the cotangent has dtype {value.dtype}, which can't be cast to {self.dtype}; "
+                "take its real part"
+            )
         return value.astype(self.dtype)
 
     # ------------------------------------------------------------------------------------ writing, exchange
@@ -310,7 +325,9 @@ class Tensor(ArrayMethods):
     def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
         """Return self: there is one device, "cpu"."""
         if device != "cpu" or stream is not None:
-            raise ValueError(f"to_device: {device!r}, stream={stream!r}; NumPy has one device, 'cpu', and no streams")
+            raise ValueError(
+                f"to_device: {device!r}, stream={stream!r}; NumPy has no streams, and one device; write 'cpu'"
+            )
         return self
 
     def __dlpack__(

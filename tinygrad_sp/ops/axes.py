@@ -47,6 +47,12 @@ def array(x: Any) -> Any:
     return x if hasattr(x, "shape") else np.asarray(plain(x))
 
 
+def on_cpu(name: str, device: Any) -> None:
+    """Refuse a device that NumPy does not have; name is the function's that was asked."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"{name}: device={device!r}; NumPy has one, write device='cpu' or leave it out")
+
+
 def spread(grad: Any, axis: tuple[int, ...], keepdims: bool, shape: tuple[int, ...]) -> Any:
     """Give the cotangent of a reduction back its lost axes, repeated along them."""
     if isinstance(grad, np.generic):  # as np.broadcast_to, which needs 3 microseconds for what this does in 0.4

@@ -63,7 +63,7 @@ def diff(x: Any, /, n: int = 1, axis: int = -1, prepend: Any = None, append: Any
     x = array(x)
     n = operator.index(n)
     if n < 0 or not x.ndim:
-        raise ValueError(f"diff: n={n} differences of an array of shape {tuple(x.shape)}")
+        raise ValueError(f"diff: n={n} differences of shape {tuple(x.shape)}; n from 0, and an axis, are wanted")
     at = negative_axis(axis, x.ndim)
     parts = [p for p in (_edge(prepend, x, at), x, _edge(append, x, at)) if p is not None]
     x = concatenate(parts, at) if n and len(parts) > 1 else x
@@ -144,7 +144,7 @@ def gradient(f: Any, /, *varargs: Any, axis: Any = None, edge_order: int = 1) ->
     f = inexact(f)
     axes = list(range(-f.ndim, 0)) if axis is None else [negative_axis(int(a), f.ndim) for a in np.atleast_1d(axis)]
     if len(varargs) not in (0, 1, len(axes)):
-        raise ValueError(f"gradient: {len(varargs)} distances for {len(axes)} axes")
+        raise ValueError(f"gradient: {len(varargs)} distances for {len(axes)} axes; give one for all, or one each")
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
     results = tuple(_slope(f, array(h) if np.ndim(h) else h, a, edge_order) for a, h in zip(axes, steps, strict=True))
     return results if len(axes) > 1 else results[0]
@@ -156,7 +156,7 @@ def _slope(f: Any, h: Any, at: int, edge_order: int) -> Any:
         raise ValueError(f"gradient: edge_order={edge_order} with {f.shape[at]} places; at least edge_order + 1")
     curved = np.ndim(h) > 0
     if curved and len(h) != f.shape[at]:
-        raise ValueError(f"gradient: {len(h)} coordinates for {f.shape[at]} places")
+        raise ValueError(f"gradient: {len(h)} coordinates for {f.shape[at]} places; as many are wanted")
     x = np.moveaxis(f, at, -1)
     d = diff(h) if curved else np.ones_like(x, shape=(x.shape[-1] - 1,)) * h
     left, right = d[:-1], d[1:]
@@ -233,10 +233,10 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     """
     x, xp, fp = inexact(x), inexact(xp), inexact(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind):
-        raise TypeError("interp: complex numbers have no order; only fp may be complex")
+        raise TypeError("interp: complex numbers have no order; x and xp must be real")
     if period is not None:
         if period == 0:
-            raise ValueError("interp: period=0")
+            raise ValueError("interp: period=0; another number is wanted")
         x, xp, left, right = x % abs(period), xp % abs(period), None, None
         order = np.argsort(value(xp))
         xp, fp = xp[order], fp[order]
@@ -349,7 +349,7 @@ def polyfit(
         A weight for each point.
     """
     if full or cov:
-        raise NotImplementedError("polyfit: full and cov")
+        raise NotImplementedError("polyfit: full and cov are not there; write lstsq(vander(x, deg + 1), y)")
     x, y = inexact(x), inexact(y)
     powers = vander(x, deg + 1)
     if w is not None:
@@ -428,10 +428,12 @@ def convolve(x: Any, y: Any, /, mode: str = "full") -> Any:
     """
     x, y = np.atleast_1d(array(x)), np.atleast_1d(array(y))
     if x.ndim != 1 or y.ndim != 1 or not x.size or not y.size:
-        raise ValueError(f"convolve: two vectors that are not empty, not {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(
+            f"convolve: shapes {tuple(x.shape)} and {tuple(y.shape)}; two vectors that are not empty are wanted"
+        )
     x, y = (y, x) if y.size > x.size else (x, y)
     if mode not in ("full", "same", "valid"):
-        raise ValueError(f"convolve: mode={mode!r}; 'full', 'same' or 'valid'")
+        raise ValueError(f"convolve: mode={mode!r}; 'full', 'same' or 'valid' is wanted")
     if mode != "same":
         return Convolve.apply(x, y, mode=mode)
     start = (y.size - 1) // 2

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op, Traced
-from .axes import array
+from .axes import array, on_cpu
 
 __all__ = [
     "angle",
@@ -80,11 +80,12 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 
     Casting complex to real takes the real part; casting to integers or booleans gives a constant.
     """
-    if device not in (None, "cpu"):
-        raise ValueError(f"astype: device {device!r}; NumPy has one device, 'cpu'")
+    on_cpu("astype", device)
     x, dtype = array(x), np.dtype(dtype).newbyteorder("=")
     if dtype.kind not in "biufc":
-        raise TypeError(f"astype: dtype {dtype}; Tensors hold booleans, integers, floating and complex numbers")
+        raise TypeError(
+            f"astype: dtype {dtype}; write another, Tensors hold booleans, integers, floating and complex numbers"
+        )
     if dtype == x.dtype and not copy:
         return x
     return Astype.apply(x, dtype=dtype)

@@ -202,7 +202,9 @@ def piecewise(x: Any, /, condlist: Any, funclist: Sequence[Any], *args: Any, **k
     if len(conditions) == len(funclist) - 1:
         conditions.append(~np.any(conditions, axis=0))
     if len(conditions) != len(funclist):
-        raise ValueError(f"piecewise: {len(funclist)} functions for {len(conditions)} conditions")
+        raise ValueError(
+            f"piecewise: {len(funclist)} functions for {len(conditions)} conditions; as many are wanted, or one more"
+        )
     result = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         if np.any(condition):  # as NumPy, no function is called for nothing

@@ -135,13 +135,13 @@ class ConvWeight(Op):
 # ---------------------------------------------------------------------------------------------- public
 
 
-def _paddings(padding: Any, kernel: Ints, stride: Ints, dilation: Ints) -> tuple[Ints, Ints]:
+def _paddings(name: str, padding: Any, kernel: Ints, stride: Ints, dilation: Ints) -> tuple[Ints, Ints]:
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise ValueError("padding='same' needs stride=1")
+            raise ValueError(f"{name}: padding='same' needs stride=1, not {stride}; give the padding as numbers")
         total = tuple(d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
         return tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
-    both = (0,) * len(kernel) if padding == "valid" else whole_numbers(padding, len(kernel), "padding")
+    both = (0,) * len(kernel) if padding == "valid" else whole_numbers(padding, len(kernel), f"{name}: padding")
     return both, both
 
 
@@ -159,13 +159,15 @@ def _conv(d: int, x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation
     if w.ndim != d + 2 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ValueError(
             f"{name}: input {tuple(x.shape)}, weight {tuple(w.shape)}, groups={groups}; a weight is (filters, "
-            f"channels / groups, {d} lengths), and groups divide channels and filters"
+            f"channels / groups, {d} lengths), and groups must divide channels and filters"
         )
-    stride, dilation = whole_numbers(stride, d, "stride"), whole_numbers(dilation, d, "dilation")
+    stride, dilation = whole_numbers(stride, d, f"{name}: stride"), whole_numbers(dilation, d, f"{name}: dilation")
     kernel = tuple(w.shape[2:])
-    grid = grid_of(tuple(x.shape[2:]), kernel, stride, dilation, _paddings(padding, kernel, stride, dilation))
+    grid = grid_of(tuple(x.shape[2:]), kernel, stride, dilation, _paddings(name, padding, kernel, stride, dilation))
     if min(grid.out) < 1:
-        raise ValueError(f"{name}: the kernel {kernel} is larger than the input {tuple(x.shape)} with its padding")
+        raise ValueError(
+            f"{name}: the kernel {kernel} is larger than the input {tuple(x.shape)} with its padding; give more padding"
+        )
     return _finish(Conv.apply(x, w, grid=grid, groups=groups), bias, single)
 
 
@@ -191,14 +193,14 @@ def _conv_transpose(
     if w.ndim != d + 2 or x.shape[1] != w.shape[0] or w.shape[0] % groups:
         raise ValueError(
             f"{name}: input {tuple(x.shape)}, weight {tuple(w.shape)}, groups={groups}; a weight is (channels, "
-            f"filters / groups, {d} lengths), and groups divide channels"
+            f"filters / groups, {d} lengths), and groups must divide channels"
         )
     stride, dilation, pad = (
-        whole_numbers(stride, d, "stride"),
-        whole_numbers(dilation, d, "dilation"),
-        whole_numbers(padding, d, "padding"),
+        whole_numbers(stride, d, f"{name}: stride"),
+        whole_numbers(dilation, d, f"{name}: dilation"),
+        whole_numbers(padding, d, f"{name}: padding"),
     )
-    extra, kernel = whole_numbers(output_padding, d, "output_padding"), tuple(w.shape[2:])
+    extra, kernel = whole_numbers(output_padding, d, f"{name}: output_padding"), tuple(w.shape[2:])
     if any(e >= max(s, k) for e, s, k in zip(extra, stride, dilation, strict=True)):
         raise ValueError(f"{name}: output_padding={extra} must be smaller than stride or dilation")
     size = tuple(
@@ -206,7 +208,7 @@ def _conv_transpose(
         for n, s, p, r, k, e in zip(x.shape[2:], stride, pad, dilation, kernel, extra, strict=True)
     )
     if min(size) < 1:
-        raise ValueError(f"{name}: nothing is left of input {tuple(x.shape)} with padding {pad}")
+        raise ValueError(f"{name}: nothing is left of input {tuple(x.shape)} with padding {pad}; give less")
     grid = Grid(size, kernel, stride, dilation, (pad, pad), tuple(x.shape[2:]))
     return _finish(ConvTranspose.apply(x, w, grid=grid, groups=groups), bias, single)
 

@@ -196,5 +196,5 @@ def qr(x: Any, /, mode: str = "reduced") -> Any:
     if mode == "r":
         return RFactor.apply(array(x))
     if mode not in ("reduced", "complete"):
-        raise NotImplementedError(f"qr: mode={mode!r}; 'reduced', 'complete' or 'r'")
+        raise NotImplementedError(f"qr: mode={mode!r}; 'reduced', 'complete' or 'r' is wanted")
     return QRResult(*QR.apply(array(x), mode=mode))

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op, make_tensor
-from .axes import Axis, along, array, negative_axes, negative_axis
+from .axes import Axis, along, array, negative_axes, negative_axis, on_cpu
 from .shape import roll
 
 __all__ = [
@@ -122,7 +122,7 @@ def _one(op: type[Op], x: Any, n: int | None, axis: int, norm: str | None, **par
     if norm is None:
         norm = "backward"
     if norm not in _OTHER:
-        raise ValueError(f"fft: norm={norm!r}; 'backward', 'ortho' or 'forward'")
+        raise ValueError(f"fft: norm={norm!r}; 'backward', 'ortho' or 'forward' is wanted")
     length = x.shape[at] if n is None else operator.index(n)
     if length < 1:
         raise ValueError(f"fft: n={length} along axis {axis} of shape {tuple(x.shape)}; at least 1 is wanted")
@@ -242,7 +242,7 @@ def _plan(x: Any, s: Lengths, axes: Axis, half: bool = False) -> list[tuple[int,
     over = [negative_axis(operator.index(a), x.ndim) for a in over]
     lengths = [x.shape[a] for a in over] if s is None else [operator.index(n) for n in s]
     if len(lengths) != len(over):
-        raise ValueError(f"fft: {len(lengths)} lengths s={s} for {len(over)} axes {axes}")
+        raise ValueError(f"fft: {len(lengths)} lengths s={s} for {len(over)} axes {axes}; as many are wanted")
     if half and s is None and over:
         lengths[-1] = 2 * (lengths[-1] - 1)
     return [(x.shape[a] if n == -1 else n, a) for n, a in zip(lengths, over, strict=True)]
@@ -310,7 +310,7 @@ def rfftn(x: Any, /, s: Lengths = None, axes: Axis = None, norm: str | None = No
     """
     x = array(x)
     plan = _plan(x, s, axes)
-    x = _one(RFFT, x, *_last(plan), norm)
+    x = _one(RFFT, x, *_last("rfftn", plan), norm)
     for n, axis in reversed(plan[:-1]):
         x = _one(FFT, x, n, axis, norm, inverse=False)
     return x
@@ -330,12 +330,12 @@ def irfftn(x: Any, /, s: Lengths = None, axes: Axis = None, norm: str | None = N
     plan = _plan(x, s, axes, half=True)
     for n, axis in plan[:-1]:
         x = _one(FFT, x, n, axis, norm, inverse=True)
-    return _one(IRFFT, x, *_last(plan), norm)
+    return _one(IRFFT, x, *_last("irfftn", plan), norm)
 
 
-def _last(plan: list[tuple[int, int]]) -> tuple[int, int]:
+def _last(name: str, plan: list[tuple[int, int]]) -> tuple[int, int]:
     if not plan:
-        raise ValueError("rfftn, irfftn: at least one axis must be transformed")
+        raise ValueError(f"{name}: axes=(); at least one axis must be transformed")
     return plan[-1]
 
 
@@ -396,9 +396,8 @@ def ifftshift(x: Any, /, axes: Axis = None) -> Any:
     return roll(x, [-(x.shape[a] // 2) for a in over], over) if over else x
 
 
-def _frequencies(values: Any, dtype: Any, device: Any) -> Any:
-    if device not in (None, "cpu"):
-        raise ValueError(f"device={device!r}; arrays are on 'cpu'")
+def _frequencies(name: str, values: Any, dtype: Any, device: Any) -> Any:
+    on_cpu(name, device)
     return make_tensor(values if dtype is None else values.astype(dtype), None)
 
 
@@ -411,7 +410,7 @@ def fftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None)
     >>> tg.fft.fftfreq(5, d=0.2)
     Tensor([ 0.,  1.,  2., -2., -1.])
     """
-    return _frequencies(np.fft.fftfreq(n, d), dtype, device)
+    return _frequencies("fftfreq", np.fft.fftfreq(n, d), dtype, device)
 
 
 def rfftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
@@ -423,4 +422,4 @@ def rfftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None
     >>> tg.fft.rfftfreq(4, d=0.25)
     Tensor([0., 1., 2.])
     """
-    return _frequencies(np.fft.rfftfreq(n, d), dtype, device)
+    return _frequencies("rfftfreq", np.fft.rfftfreq(n, d), dtype, device)

@@ -212,7 +212,7 @@ def _index_part(part: Any) -> Any:
         return part if isinstance(part, np.bool_) else operator.index(part)
     found = np.array(part, dtype=None if np.size(part) else getattr(part, "dtype", int))
     if found.dtype.kind not in "biu":
-        raise IndexError(f"an index of dtype {found.dtype}: integers, booleans, slices, None or ... can index a Tensor")
+        raise IndexError(f"index: dtype {found.dtype}; use integers, booleans, slices, None or ...")
     return found
 
 
@@ -229,9 +229,14 @@ def getitem(x: Any, index: Any) -> Any:
 def setitem(x: Any, index: Any, v: Any) -> Any:
     """Return x with v written at the index, as ``x[index] = v`` would."""
     if (v.dtype if hasattr(v, "dtype") else np.result_type(v)).kind == "c" != x.dtype.kind:
-        raise TypeError(f"setitem: a complex value can't be written into a Tensor of dtype {x.dtype}")
+        raise TypeError(
+            f"setitem: a complex value for a Tensor of dtype {x.dtype}; write t.astype(complex) first, or value.real"
+        )
     if isinstance(v, Traced) and v.node is not None and x.dtype.kind not in "fc":
-        raise TypeError(f"setitem: a Tensor of dtype {x.dtype} can't hold a value that is being differentiated")
+        raise TypeError(
+            f"setitem: a Tensor of dtype {x.dtype} can't hold a value that is being differentiated; "
+            "write t.astype(float) first"
+        )
     return SetItem.apply(x, v, index=normal_index(index))
 
 

@@ -97,7 +97,9 @@ def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
     at = negative_axis(axis, len(shapes[0]))
     rest = {tuple(np.delete(s, at)) if len(s) == len(shapes[0]) else s for s in shapes}
     if len(rest) > 1:
-        raise ValueError(f"concatenate: shapes {shapes} differ elsewhere than along axis {axis}")
+        raise ValueError(
+            f"concatenate: shapes {shapes} differ elsewhere than along axis {axis}; on the others they must agree"
+        )
     return Concatenate.apply(*items, axis=at)
 
 
@@ -133,7 +135,7 @@ def array_split(x: Any, /, indices_or_sections: Any, axis: int = 0) -> list[Any]
     else:
         sections = operator.index(indices_or_sections)
         if sections < 1:
-            raise ValueError(f"split: {sections} sections")
+            raise ValueError(f"split: {sections} sections; at least one is wanted")
         cuts = [0, *np.cumsum([n // sections + (i < n % sections) for i in range(sections)]).tolist()]
     return [x[along(at, slice(a, b))] for a, b in pairwise(cuts)]
 
@@ -143,7 +145,9 @@ def split(x: Any, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut into equal sections, or at the given places along an axis."""
     x = array(x)
     if not np.ndim(indices_or_sections) and x.shape[axis] % indices_or_sections:
-        raise ValueError(f"split: axis {axis} of shape {tuple(x.shape)} has no {indices_or_sections} equal sections")
+        raise ValueError(
+            f"split: axis {axis} of shape {tuple(x.shape)} has no {indices_or_sections} equal sections; see array_split"
+        )
     return array_split(x, indices_or_sections, axis)
 
 
@@ -279,7 +283,9 @@ def apply_along_axis(function: Any, axis: int, x: Any, /, *args: Any, **options:
     shape = rows.shape[:-1]
     results = [array(function(rows[i], *args, **options)) for i in np.ndindex(*shape)]
     if not results:
-        raise ValueError(f"apply_along_axis: there are no rows along axis {axis} of shape {tuple(x.shape)}")
+        raise ValueError(
+            f"apply_along_axis: there are no rows along axis {axis} of shape {tuple(x.shape)}; at least one is wanted"
+        )
     result = reshape(stack(results), (*shape, *results[0].shape))
     new = range(len(shape), result.ndim)
     start = x.ndim + at

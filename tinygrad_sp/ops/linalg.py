@@ -178,7 +178,9 @@ def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Any:
     """
     x, y = moveaxis(array(x), axis, -1), moveaxis(array(y), axis, -1)
     if x.shape[-1] != y.shape[-1]:
-        raise ValueError(f"vecdot: axis {axis} is {x.shape[-1]} long in x and {y.shape[-1]} in y")
+        raise ValueError(
+            f"vecdot: axis {axis} is {x.shape[-1]} long in x and {y.shape[-1]} in y; equal lengths are wanted"
+        )
     return Vecdot.apply(x, y)
 
 
@@ -210,7 +212,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """
     x = array(x)
     if x.ndim < 2:
-        raise ValueError(f"diagonal: a matrix has two axes, this has shape {tuple(x.shape)}")
+        raise ValueError(f"diagonal: shape {tuple(x.shape)}; at least two axes are wanted")
     return Diagonal.apply(x, k=operator.index(offset))
 
 

@@ -18,14 +18,14 @@ from .softmax import log_softmax
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]
 
 
-def _reduced(losses: Any, reduction: str) -> Any:
+def _reduced(name: str, losses: Any, reduction: str) -> Any:
     if reduction == "mean":
         return np.mean(losses)
     if reduction == "sum":
         return np.sum(losses)
     if reduction == "none":
         return losses
-    raise ValueError(f'reduction must be "mean", "sum" or "none"; got {reduction!r}')
+    raise ValueError(f'{name}: reduction must be "mean", "sum" or "none"; got {reduction!r}')
 
 
 def _pair(name: str, input: Any, target: Any) -> tuple[Any, Any]:
@@ -74,7 +74,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     (3.0, Tensor([0., 0., 2.]))
     """
     input, target = _pair("mse_loss", input, target)
-    return _reduced(np.square(input - target), reduction)
+    return _reduced("mse_loss", np.square(input - target), reduction)
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -118,7 +118,9 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "
     (1000.0, Tensor([-4.24835426e-18, -1.00000000e+00]))
     """
     input, target = _pair("binary_cross_entropy_with_logits", input, target)
-    return _reduced(target * softplus(-input) + (1 - target) * softplus(input), reduction)
+    return _reduced(
+        "binary_cross_entropy_with_logits", target * softplus(-input) + (1 - target) * softplus(input), reduction
+    )
 
 
 def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -176,7 +178,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
         )
     # A class of probability 0 counts for nothing, even if the model thinks it impossible.
     logs = np.where((target == 0) & np.isinf(logs), 0.0, logs)
-    return _reduced(-np.sum(target * logs, axis=axis), reduction)
+    return _reduced("cross_entropy", -np.sum(target * logs, axis=axis), reduction)
 
 
 def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -227,12 +229,15 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
         raise TypeError(f"nll_loss: the target must be classes, that is integers; its dtype is {classes.dtype}")
     if classes.shape != wanted:
         raise ValueError(
-            f"nll_loss: target of shape {classes.shape} for an input of shape {input.shape}: want {wanted}"
+            f"nll_loss: target of shape {classes.shape} for an input of shape {input.shape}; {wanted} is wanted"
         )
     if classes.size and not (0 <= classes.min() and classes.max() < input.shape[axis]):
-        raise IndexError(f"nll_loss: a target is outside the {input.shape[axis]} classes 0 ... {input.shape[axis] - 1}")
+        raise IndexError(
+            f"nll_loss: a target is outside the {input.shape[axis]} classes 0 ... {input.shape[axis] - 1}; "
+            "give one of them"
+        )
     places = np.expand_dims(classes, axis)
-    return _reduced(-np.squeeze(np.take_along_axis(input, places, axis=axis), axis), reduction)
+    return _reduced("nll_loss", -np.squeeze(np.take_along_axis(input, places, axis=axis), axis), reduction)
 
 
 def _class_axis(name: str, input: Any) -> int:

@@ -130,7 +130,7 @@ def triu(x: Any, /, k: int = 0) -> Any:
 def fill_diagonal(x: Any, /, val: Any, wrap: bool = False) -> None:
     """Write into the diagonal of ``x``."""
     if wrap and x.ndim == 2 and x.shape[0] > x.shape[1]:
-        raise NotImplementedError("fill_diagonal: wrap=True of a tall matrix")
+        raise NotImplementedError("fill_diagonal: wrap=True of a tall matrix; write x[rows, columns] = values")
     n = min(x.shape)
     x[(np.arange(n),) * x.ndim] = np.resize(val, n) if np.ndim(val) else val
 

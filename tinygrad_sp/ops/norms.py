@@ -172,11 +172,11 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """
     x = floating(x)
     if x.ndim < 2:
-        raise ValueError(f"matrix_norm: a matrix has two axes, this has shape {tuple(x.shape)}")
+        raise ValueError(f"matrix_norm: shape {tuple(x.shape)}; at least two axes are wanted")
     if ord in ("fro", "f", None):
         return Norm2.apply(x, axis=(-2, -1), keepdims=bool(keepdims))
     if ord not in _MATRIX_NORMS:
-        raise ValueError(f"matrix_norm: ord={ord!r}; 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
+        raise ValueError(f"matrix_norm: ord={ord!r}; 'fro', 'nuc', 1, -1, 2, -2, inf or -inf is wanted")
     values = _MATRIX_NORMS[ord](x)
     return np.expand_dims(values, (-2, -1)) if keepdims else values
 
@@ -236,13 +236,13 @@ def norm(x: Any, /, ord: Any = None, axis: Axis = None, keepdims: bool = False) 
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if len(axes) == 1:
         if isinstance(ord, str):
-            raise ValueError(f"norm: ord={ord!r} is a norm of matrices; vectors have numbers")
+            raise ValueError(f"norm: ord={ord!r} is a norm of matrices; for vectors a number is wanted")
         return vector_norm(x, axis=axes, keepdims=keepdims, ord=2 if ord is None else ord)
     if len(axes) != 2:
         raise ValueError(f"norm: {len(axes)} axes; a norm is one of vectors or matrices: name one or two axes")
     first, second = negative_axes(axes[0], x.ndim)[0], negative_axes(axes[1], x.ndim)[0]
     if first == second:
-        raise ValueError(f"norm: duplicate axes {axes}")
+        raise ValueError(f"norm: duplicate axes {axes}; two different ones are wanted")
     if ord in (None, "fro", "f"):
         return vector_norm(x, axis=axes, keepdims=keepdims)
     values = matrix_norm(moveaxis(x, (first, second), (-2, -1)), ord=ord)

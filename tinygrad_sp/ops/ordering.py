@@ -288,7 +288,7 @@ def _place(q: Any, n: Any, method: str) -> Any:
     if method == "closest_observation":
         below = np.floor(nq - 1.5)
         return below + np.where((nq - 1.5 == below) & (below % 2 == 1), 0, 1)
-    raise ValueError(f"quantile: method={method!r} is none of NumPy's")
+    raise ValueError(f"quantile: method={method!r} is none of NumPy's; use one, as 'linear'")
 
 
 def _last(x: Any, axis: Axis) -> tuple[Any, list[int]]:
@@ -320,10 +320,10 @@ def _real(x: Any) -> Any:
 
 def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any, skip: bool) -> Any:
     if weights is not None:
-        raise NotImplementedError("quantile: weights; sort and weigh by hand")
+        raise NotImplementedError("quantile: weights are not there; use argsort, and cumsum of the weights")
     x, flat = array(x), reshape(array(q), (-1,))
     if np.any((everything(flat) < 0) | (everything(flat) > 1)):
-        raise ValueError("quantile: q lies between 0 and 1, percentiles between 0 and 100")
+        raise ValueError("quantile: q must lie between 0 and 1, percentiles between 0 and 100")
     rows, shape = _last(x, axis)
     if skip and not rows.shape[-1]:
         rows = np.full_like(rows, np.nan, shape=(*rows.shape[:-1], 1), dtype=np.result_type(x.dtype, np.float16))

@@ -140,16 +140,20 @@ def _pool_grid(
     x = array(x)
     if x.ndim < d:
         raise ValueError(f"{name}: input of shape {tuple(x.shape)}; {d} lengths at the end are wanted")
-    kernel, pad = whole_numbers(kernel_size, d, "kernel_size"), whole_numbers(padding, d, "padding")
-    step = kernel if stride is None else whole_numbers(stride, d, "stride")
-    grid = grid_of(tuple(x.shape[x.ndim - d :]), kernel, step, whole_numbers(dilation, d, "dilation"), (pad, pad))
+    kernel, pad = whole_numbers(kernel_size, d, f"{name}: kernel_size"), whole_numbers(padding, d, f"{name}: padding")
+    step = kernel if stride is None else whole_numbers(stride, d, f"{name}: stride")
+    grid = grid_of(
+        tuple(x.shape[x.ndim - d :]), kernel, step, whole_numbers(dilation, d, f"{name}: dilation"), (pad, pad)
+    )
     if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
-        raise ValueError(f"{name}: padding {pad} is more than half of the kernel {kernel}")
+        raise ValueError(f"{name}: padding {pad} is more than half of the kernel {kernel}; give less")
     if ceil_mode:
         after = map(_ceiled, grid.padded, grid.size, pad, kernel, step, grid.dilation)
         grid = grid_of(grid.size, kernel, step, grid.dilation, (pad, tuple(after)))
     if min(grid.out) < 1:
-        raise ValueError(f"{name}: the kernel {kernel} is larger than the input {tuple(x.shape)} with its padding")
+        raise ValueError(
+            f"{name}: the kernel {kernel} is larger than the input {tuple(x.shape)} with its padding; give less"
+        )
     return grid
 
 

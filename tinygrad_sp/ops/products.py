@@ -97,7 +97,7 @@ def matmul(x: Any, y: Any, /) -> Any:
 def _check_product(x: tuple[int, ...], y: tuple[int, ...]) -> None:
     """Say which axes don't fit."""
     if not x or not y:
-        raise ValueError(f"matmul: shapes {tuple(x)} and {tuple(y)}: a scalar is multiplied with *") from None
+        raise ValueError(f"matmul: shapes {tuple(x)} and {tuple(y)}: for a scalar write x * y") from None
     inner = y[-2 if len(y) > 1 else 0]
     if x[-1] != inner:
         raise ValueError(
@@ -107,7 +107,10 @@ def _check_product(x: tuple[int, ...], y: tuple[int, ...]) -> None:
     try:
         np.broadcast_shapes(x[:-2], y[:-2])
     except ValueError:
-        raise ValueError(f"matmul: stacks of x {tuple(x)} and y {tuple(y)} do not broadcast") from None
+        raise ValueError(
+            f"matmul: stacks of x {tuple(x)} and y {tuple(y)} do not broadcast; counted from the last, "
+            "their axes must be equal or 1"
+        ) from None
 
 
 @implements(np.dot)
@@ -153,7 +156,9 @@ def tensordot(x: Any, y: Any, /, axes: int | Sequence[Any] = 2) -> Any:
         xs, ys = list(range(-n, 0)), list(range(n))
     xs, ys = [negative_axis(a, x.ndim) for a in xs], [negative_axis(a, y.ndim) for a in ys]
     if [x.shape[a] for a in xs] != [y.shape[a] for a in ys]:
-        raise ValueError(f"tensordot: x {tuple(x.shape)} and y {tuple(y.shape)} differ along axes {axes}")
+        raise ValueError(
+            f"tensordot: x {tuple(x.shape)} and y {tuple(y.shape)} differ along axes {axes}; equal lengths are wanted"
+        )
     x_rest = [a for a in range(-x.ndim, 0) if a not in xs]
     y_rest = [a for a in range(-y.ndim, 0) if a not in ys]
     n = math.prod(x.shape[a] for a in xs)
@@ -172,7 +177,9 @@ def vecdot(x: Any, y: Any, /, axis: int = -1) -> Any:
     x, y = array(x), array(y)
     x, y = (v if axis == -1 else np.moveaxis(v, axis, -1) for v in (x, y))
     if x.shape[-1] != y.shape[-1]:
-        raise ValueError(f"vecdot: x {tuple(x.shape)} and y {tuple(y.shape)} differ along axis {axis}")
+        raise ValueError(
+            f"vecdot: x {tuple(x.shape)} and y {tuple(y.shape)} differ along axis {axis}; equal lengths are wanted"
+        )
     return reshape(MatMul.apply(expand_dims(_conjugate(x), -2), expand_dims(y, -1)), _stack(x, y))
 
 
@@ -320,13 +327,16 @@ def _parse(operands: Sequence[Any]) -> tuple[tuple[str, ...], str, list[Any]]:
     left, arrow, right = text.partition("->")
     terms = left.split(",")
     if len(terms) != len(arrays):
-        raise ValueError(f"einsum: {text!r} has {len(terms)} terms for {len(arrays)} arrays")
+        raise ValueError(f"einsum: {text!r} has {len(terms)} terms for {len(arrays)} arrays; one for each is wanted")
     spare = [c for c in _LETTERS if c not in text]
     widest = 0
     for k, (term, x) in enumerate(zip(terms, arrays, strict=True)):
         extra = x.ndim - len(term.replace("...", ""))
         if extra < 0 or ("..." not in term and extra):
-            raise ValueError(f"einsum: term {term!r} of {text!r} does not fit shape {tuple(x.shape)}")
+            raise ValueError(
+                f"einsum: term {term!r} of {text!r} does not fit shape {tuple(x.shape)}; a letter for each axis, "
+                "or ..., is wanted"
+            )
         widest = max(widest, extra)
         terms[k] = term.replace("...", "".join(spare[:extra][::-1]))
     dots = "".join(spare[:widest][::-1])
@@ -338,7 +348,7 @@ def _parse(operands: Sequence[Any]) -> tuple[tuple[str, ...], str, list[Any]]:
     result = right.replace("...", dots)
     bad = [c for c in "".join((*terms, result)) if c not in _LETTERS] or [c for c in result if c not in "".join(terms)]
     if bad or len(set(result)) < len(result):
-        raise ValueError(f"einsum: {text!r}: the result's letters stand once each, and stand in a term")
+        raise ValueError(f"einsum: {text!r}: the result's letters must stand once each, and in a term")
     return tuple(terms), result, arrays
 
 

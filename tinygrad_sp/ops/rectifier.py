@@ -22,7 +22,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 def _real(x: Any, name: str) -> Any:
     """Refuse complex numbers: NumPy would compare them by their real parts."""
     if isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "f") == "c":
-        raise TypeError(f"{name} is defined for real numbers; it was given complex ones")
+        raise TypeError(f"{name} is defined for real numbers; it was given complex ones; take x.real or np.abs(x)")
     return x
 
 
@@ -333,5 +333,5 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """
     lo, hi = _number(min_val, "hardtanh: min_val"), _number(max_val, "hardtanh: max_val")
     if lo > hi:
-        raise ValueError(f"hardtanh: min_val {lo} is above max_val {hi}")
+        raise ValueError(f"hardtanh: min_val {lo} is above max_val {hi}; it must not be")
     return Hardtanh.apply(x, lo=lo, hi=hi)

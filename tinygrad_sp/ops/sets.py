@@ -160,7 +160,7 @@ def intersect1d(x: Any, y: Any, /, assume_unique: bool = False, return_indices: 
     """Return the different elements that are in both."""
     del assume_unique
     if return_indices:
-        raise NotImplementedError("intersect1d: return_indices")
+        raise NotImplementedError("intersect1d: return_indices is not there; call it with x.detach().numpy()")
     return _of_two(x, y, lambda a, b: a & b)
 
 

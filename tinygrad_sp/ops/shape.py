@@ -184,7 +184,9 @@ def reshape(x: Any, /, shape: int | Sequence[int], order: str = "C", *, copy: bo
         rest = -math.prod(new)
         new[new.index(-1)] = x.size // rest if rest else 0
     if math.prod(new) != x.size or min(new, default=0) < 0:
-        raise ValueError(f"reshape: cannot reshape {tuple(x.shape)}, {x.size} elements, into {shape}")
+        raise ValueError(
+            f"reshape: cannot reshape {tuple(x.shape)}, {x.size} elements, into {shape}; as many are wanted"
+        )
     return Reshape.apply(x, shape=tuple(new))
 
 
@@ -205,7 +207,7 @@ def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     x = array(x)
     order = tuple(range(-1, -x.ndim - 1, -1)) if axes is None else tuple(negative_axis(a, x.ndim) for a in axes)
     if sorted(order) != list(range(-x.ndim, 0)):
-        raise ValueError(f"transpose: axes {axes} is no permutation of the {x.ndim} axes of shape {tuple(x.shape)}")
+        raise ValueError(f"transpose: axes {axes} for shape {tuple(x.shape)}; each of its {x.ndim} axes is wanted once")
     return Transpose.apply(x, axes=order)
 
 
@@ -247,7 +249,7 @@ def swapaxes(x: Any, /, axis1: int, axis2: int) -> Any:
 def matrix_transpose(x: Any, /) -> Any:
     """Exchange the last two axes."""
     if np.ndim(x) < 2:
-        raise ValueError(f"matrix_transpose: a matrix has two axes, this has shape {np.shape(x)}")
+        raise ValueError(f"matrix_transpose: shape {np.shape(x)}; at least two axes are wanted")
     return swapaxes(x, -1, -2)
 
 
@@ -267,7 +269,9 @@ def squeeze(x: Any, /, axis: Axis = None) -> Any:
     x = array(x)
     gone = reduced_axes(axis, x.ndim)
     if axis is not None and any(x.shape[a] != 1 for a in gone):
-        raise ValueError(f"squeeze: axis {axis} of shape {tuple(x.shape)} is longer than 1")
+        raise ValueError(
+            f"squeeze: axis {axis} of shape {tuple(x.shape)} is longer than 1; index it, x[0], or see reshape"
+        )
     shape = tuple(n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True) if not (n == 1 and a in gone))
     return Reshape.apply(x, shape=shape)
 
@@ -283,7 +287,10 @@ def broadcast_to(x: Any, /, shape: int | Sequence[int]) -> Any:
     """Repeat an array to a larger shape, by NumPy's broadcasting rules."""
     new = tuple(_lengths(shape))
     if np.broadcast_shapes(np.shape(x), new) != new:
-        raise ValueError(f"broadcast_to: shape {np.shape(x)} does not broadcast to {new}")
+        raise ValueError(
+            f"broadcast_to: shape {np.shape(x)} does not broadcast to {new}; "
+            "counted from the last, its axes must be equal or 1"
+        )
     return BroadcastTo.apply(array(x), shape=new)
 
 
@@ -365,7 +372,9 @@ def pad(x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: A
     if mode == "constant" and np.ndim(constant_values) == 0:
         return Pad.apply(x, widths=widths, value=constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise NotImplementedError(f"pad: mode={mode!r}; constant (one value), edge, reflect, symmetric or wrap")
+        raise NotImplementedError(
+            f"pad: mode={mode!r}; constant (one value), edge, reflect, symmetric or wrap is wanted"
+        )
     for axis, width in zip(range(-x.ndim, 0), widths, strict=True):
         if width != (0, 0):
             x = x[along(axis, np.pad(np.arange(x.shape[axis]), width, mode=mode))]  # type: ignore[call-overload]
@@ -457,7 +466,7 @@ def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: st
     """
     del copy
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing={indexing!r}; 'xy' or 'ij'")
+        raise ValueError(f"meshgrid: indexing={indexing!r}; 'xy' or 'ij' is wanted")
     n = len(arrays)
     order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
     grid = [reshape(x, [-1 if order[i] == a else 1 for a in range(n)]) for i, x in enumerate(map(array, arrays))]

@@ -80,12 +80,15 @@ def average(
     if tuple(weights.shape) != tuple(x.shape):
         axes = negative_axes(axis, x.ndim)
         if tuple(weights.shape) != tuple(x.shape[a] for a in axes):
-            raise ValueError(f"average: weights of shape {tuple(weights.shape)} for axis {axis} of {tuple(x.shape)}")
+            raise ValueError(
+                f"average: weights of shape {tuple(weights.shape)} for axis {axis} of {tuple(x.shape)}; "
+                "the shape of x, or of these axes, is wanted"
+            )
         weights = expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in axes))
     weights = np.broadcast_to(weights, x.shape)
     total = sum(weights, axis, keepdims=keepdims)
     if np.any(everything(total) == 0):
-        raise ZeroDivisionError("average: the weights sum to zero")
+        raise ZeroDivisionError("average: the weights sum to zero; another sum is wanted, or sum(x * weights)")
     result = sum(x * weights, axis, keepdims=keepdims) / total
     return (result, total) if returned else result
 
@@ -140,12 +143,12 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     weights = array(weights)
     if numbers.ndim != 1 or np.any(numbers < 0):
         raise ValueError(
-            f"bincount: a vector of numbers from 0 on; not of shape {numbers.shape}, or with negative ones"
+            f"bincount: a vector of numbers from 0 on is wanted, not shape {numbers.shape}, or negative ones"
         )
     if weights.shape != numbers.shape:
         raise ValueError(f"bincount: {numbers.size} numbers, weights of shape {weights.shape}; one for each is wanted")
     if weights.dtype.kind == "c":
-        raise TypeError("bincount: complex weights; count the real and the imaginary parts")
+        raise TypeError("bincount: complex weights; take weights.real and weights.imag")
     n = max(int(np.max(numbers, initial=-1)) + 1, minlength)
     return Put.apply(weights.astype(float), shape=(n,), index=(numbers,))
 

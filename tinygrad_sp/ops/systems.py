@@ -304,7 +304,9 @@ def tensorsolve(a: Any, b: Any, /, axes: Sequence[int] | None = None) -> Any:
         a = moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim)))
     shape = tuple(a.shape[b.ndim :])
     if a.size != b.size**2 or math.prod(shape) != b.size:
-        raise np.linalg.LinAlgError(f"tensorsolve: a {tuple(a.shape)} is no square matrix for b {tuple(b.shape)}")
+        raise np.linalg.LinAlgError(
+            f"tensorsolve: a {tuple(a.shape)} must make a square matrix for b {tuple(b.shape)}: one equation an unknown"
+        )
     return reshape(solve(reshape(a, (b.size, b.size)), reshape(b, (b.size,))), shape)
 
 
@@ -323,5 +325,7 @@ def tensorinv(x: Any, /, ind: int = 2) -> Any:
         raise ValueError(f"tensorinv: ind={ind}; a positive number is wanted")
     front, back = tuple(x.shape[:n]), tuple(x.shape[n:])
     if math.prod(front) != math.prod(back):
-        raise np.linalg.LinAlgError(f"tensorinv: shape {tuple(x.shape)} cut after {n} axes is no square matrix")
+        raise np.linalg.LinAlgError(
+            f"tensorinv: shape {tuple(x.shape)} cut after {n} axes must be a square matrix: give ind= that halves it"
+        )
     return reshape(inv(reshape(x, (math.prod(front), math.prod(back)))), back + front)

@@ -34,7 +34,9 @@ def reduce(
     for a in axes:
         parts = unstack(x, axis=a)
         if not parts and initial is None:
-            raise ValueError(f"reduce: nothing along axis {a} of shape {tuple(x.shape)}, and no initial value")
+            raise ValueError(
+                f"reduce: nothing along axis {a} of shape {tuple(x.shape)}, and no initial value; give initial="
+            )
         x = expand_dims(functools.reduce(f, parts if initial is None else (initial, *parts)), a)
         initial = None
     return x if keepdims else reshape(x, [n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True) if a not in axes])
@@ -72,7 +74,7 @@ def outer(f: Function, x: Any, y: Any) -> Any:
 def at(f: Function, x: Any, indices: Any, y: Any = None) -> None:
     """Apply f in place at an index, as often as an element is named."""
     if not hasattr(x, "node"):
-        raise TypeError("ufunc.at can't write a Tensor into an array: make the array a Tensor first")
+        raise TypeError("at: ufunc.at can't write a Tensor into an array: make the array a Tensor first")
     index = normal_index(value(indices) if hasattr(indices, "node") else indices)
     places = np.arange(x.size).reshape(x.shape)[index]
     if f is TABLE[np.add]:

@@ -168,10 +168,12 @@ def sliding_window_view(
     lengths = tuple(np.atleast_1d(window_shape).tolist())
     axes = [int(a) % x.ndim for a in np.atleast_1d(range(x.ndim) if axis is None else axis)]
     if len(lengths) != len(axes):
-        raise ValueError(f"sliding_window_view: {len(lengths)} lengths for {len(axes)} axes")
+        raise ValueError(f"sliding_window_view: {len(lengths)} lengths for {len(axes)} axes; as many are wanted")
     for n, a in zip(lengths, axes, strict=True):
         if n > x.shape[a]:
-            raise ValueError(f"sliding_window_view: a window of {n} on axis {a} of shape {tuple(x.shape)}")
+            raise ValueError(
+                f"sliding_window_view: a window of {n} on axis {a} of {tuple(x.shape)}; at most its length is wanted"
+            )
         grid = grid_of((x.shape[a],), (n,), (1,), (1,), ((0,), (0,)))
         windows = Windows.apply(np.moveaxis(x, a, -1), grid=grid)  # (..., window, place)
         x = np.moveaxis(windows, -1, a)

@@ -71,7 +71,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
         if array.dtype.kind != "f":
             raise TypeError(f"minimize: x0{path} has dtype {array.dtype}; write real floating numbers, 3.0 and not 3")
     if not arrays:
-        raise ValueError("minimize: x0 holds no parameters")
+        raise ValueError("minimize: x0 holds no parameters; give Tensors or arrays, in a list or dict")
     ends = np.cumsum([array.size for array in arrays]).tolist()
 
     def tree_of(vector: Any) -> Any:

@@ -99,7 +99,8 @@ class Optimizer:
             raise ValueError(f"{name}.load_state: give what {name}.state() returned")
         if len(state["slots"]) != len(self.params):
             raise ValueError(
-                f"{name}.load_state: the state is of {len(state['slots'])} parameters, here are {len(self.params)}"
+                f"{name}.load_state: the state is of {len(state['slots'])} parameters, here are {len(self.params)}; "
+                "as many are wanted"
             )
         for i, (param, slots) in enumerate(zip(self.params, state["slots"], strict=True)):
             value = _as_real(param.numpy())

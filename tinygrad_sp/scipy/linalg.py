@@ -86,7 +86,7 @@ def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_d
     array([1., 3.])
     """
     if trans not in (0, 1, 2, "N", "T", "C"):
-        raise ValueError(f"solve_triangular: trans={trans!r}; 0, 1 or 2 ('N', 'T' or 'C')")
+        raise ValueError(f"solve_triangular: trans={trans!r}; 0, 1 or 2 ('N', 'T' or 'C') is wanted")
     a, b = floating(a), floating(b)
     params = {"transposed": trans not in (0, "N"), "lower": bool(lower), "unit": bool(unit_diagonal)}
     a = conj(a) if trans in (2, "C") else a

@@ -63,11 +63,13 @@ def _overlap(g: Any, y: Any, x: Any, ndim: int, fft: bool) -> Any:
 def _convolve(x: Any, y: Any, mode: str, fft: bool, name: str) -> Any:
     x, y = array(x), array(y)
     if mode not in _MODES:
-        raise ValueError(f"{name}: mode={mode!r}; 'full', 'same' or 'valid'")
+        raise ValueError(f"{name}: mode={mode!r}; 'full', 'same' or 'valid' is wanted")
     if x.ndim != y.ndim or not x.ndim:
         raise ValueError(f"{name}: shapes {tuple(x.shape)} and {tuple(y.shape)} must have as many axes, and some")
     if not x.size or not y.size:
-        raise ValueError(f"{name}: an array is empty, shapes {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(
+            f"{name}: an array is empty, shapes {tuple(x.shape)} and {tuple(y.shape)}; give each an element"
+        )
     full = FullConvolution.apply(x, y, ndim=x.ndim, fft=fft)
     pairs = list(zip(x.shape, y.shape, strict=True))
     if mode == "same":

@@ -199,7 +199,9 @@ def _times(grad: Any, f: Any) -> Any:
         found = grad(*inputs)
         if np.size(g) != 1:
             name = getattr(f, "__name__", "f")
-            raise TypeError(f"grad= needs a function with one result; {name} gives shape {np.shape(g)}: use vjp=")
+            raise TypeError(
+                f"gradcheck: grad= needs a function with one result; {name} gives shape {np.shape(g)}: use vjp="
+            )
         g = np.reshape(g, ())[()]
         return rebuild(found, iter([None if leaf is None else leaf * g for _, leaf in flatten(found)]))
 
@@ -389,7 +391,7 @@ def _higher(
     """Check the gradient as a function of its own."""
     if not isinstance(subject, TensorSubject):
         raise TypeError(
-            "order=2 needs a function of Tensors; for a pair, check the vjp with its own vjp: "
+            "gradcheck: order=2 needs a function of Tensors; for a pair, check the vjp with its own vjp: "
             "gradcheck(lambda x, g: vjp(g, x), x, g, vjp=second)"
         )
     from .second import gradient_function

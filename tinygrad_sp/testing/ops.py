@@ -45,7 +45,7 @@ def operation(op: Any) -> graph.Op:
     """Give the op of an Op class, an op, or a bound ``apply``."""
     found = getattr(getattr(op, "__self__", op), "op", None) if not isinstance(op, graph.Op) else op
     if not isinstance(found, graph.Op):
-        raise TypeError(f"check_op wants an Op (class MyOp(tg.Op)), not {op!r}")
+        raise TypeError(f"check_op wants an Op, not {op!r}; write class MyOp(tg.Op)")
     return found
 
 

@@ -244,7 +244,9 @@ def _intervals(c: Checker, domain: Any) -> list[tuple[float, float]]:
     """Read ``domain=``: one interval for all inputs, or one for each."""
     pairs = [domain] * len(c.p.native) if np.ndim(domain) == 1 else list(domain)
     if len(pairs) != len(c.p.native) or any(len(p) != 2 or not p[0] < p[1] for p in pairs):
-        raise ValueError(f"domain={domain!r}; wanted (lo, hi), or one such pair for each of {len(c.p.native)} inputs")
+        raise ValueError(
+            f"gradcheck: domain={domain!r}; wanted (lo, hi), or one such pair for each of {len(c.p.native)} inputs"
+        )
     return [(float(a), float(b)) for a, b in pairs]
 
 

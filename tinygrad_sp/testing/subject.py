@@ -202,7 +202,7 @@ class PairSubject(Subject):
     def puller(self, arrays: Sequence[Array]) -> Pull:
         """Call the vjp in the form it wants."""
         if self.vjp is None:
-            raise TypeError("no vjp was given: gradcheck(f, x, vjp=lambda g, x: ...)")
+            raise TypeError("gradcheck: no vjp was given; write gradcheck(f, x, vjp=lambda g, x: ...)")
         arguments = self.arguments([leaf.dress(a) for leaf, a in zip(self.varied, arrays, strict=True)])
         vjp: Any = self.vjp
 
@@ -255,7 +255,9 @@ class PairSubject(Subject):
         if len(grads) == len(self.leaves):
             grads = [g for g, leaf in zip(grads, self.leaves, strict=True) if leaf.varied]
         if len(grads) != len(self.varied):
-            raise WrongGradients(f"the vjp returned {len(grads)} gradients for {len(self.varied)} inputs")
+            raise WrongGradients(
+                f"vjp: it returned {len(grads)} gradients for {len(self.varied)} inputs; return one for each"
+            )
         if self.conjugate:
             grads = [None if g is None else np.conj(g) for g in grads]
         return [None if g is None else as_array(g) for g in grads]
@@ -263,7 +265,9 @@ class PairSubject(Subject):
     def push(self, arrays: Sequence[Array], tangents: Sequence[Array]) -> list[Any]:
         """Call the jvp: ``jvp(primals, tangents)`` gives the tangent, or the value and the tangent."""
         if self.jvp is None:
-            raise TypeError('modes includes "jvp" but no jvp was given: jvp=lambda primals, tangents: ...')
+            raise TypeError(
+                'gradcheck: modes includes "jvp" but no jvp was given; write jvp=lambda primals, tangents: ...'
+            )
         self.rewind()
         leaves = list(zip(self.varied, arrays, tangents, strict=True))
         primals = self.arguments([leaf.dress(a) for leaf, a, _ in leaves])
@@ -289,7 +293,9 @@ class GivenSubject(Subject):
         if len(grads) == len(self.leaves):
             grads = [g for g, leaf in zip(grads, self.leaves, strict=True) if leaf.varied]
         if len(grads) != len(self.varied):
-            raise ValueError(f"{len(grads)} gradients were given for {len(self.varied)} floating inputs")
+            raise ValueError(
+                f"gradcheck: {len(grads)} gradients were given for {len(self.varied)} inputs; give one for each"
+            )
         self.numbers = [None if g is None else as_array(g) for g in grads]
 
     def puller(self, arrays: Sequence[Array]) -> Pull:  # noqa: ARG002
@@ -331,7 +337,7 @@ def _vjp_form(vjp: Any, count: int) -> str:
         except TypeError:
             continue
     raise TypeError(
-        f"vjp takes {inspect.signature(vjp)}; wanted vjp(g, *inputs), vjp(g, out, *inputs) or "
+        f"gradcheck: vjp takes {inspect.signature(vjp)}; wanted vjp(g, *inputs), vjp(g, out, *inputs) or "
         f"vjp(*inputs) -> (out, pull) for {count} inputs"
     )
 

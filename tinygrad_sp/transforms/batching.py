@@ -221,7 +221,9 @@ class _Call:
             sizes[path] = shape[axis]
             self.leaves[i] = x if isinstance(x, Traced) else np.asarray(x)
         if len(set(sizes.values())) != 1:
-            raise ValueError(f"vmap: not one number of examples, but {sizes}" if sizes else "vmap: nothing is batched")
+            if not sizes:
+                raise ValueError("vmap: nothing is batched; give in_axes, an axis of at least one argument")
+            raise ValueError(f"vmap: not one number of examples, but {sizes}; as many are wanted in each argument")
         self.size = next(iter(sizes.values()))
         self.tensors = any(isinstance(x, Traced) and not x.level for x in self.leaves)
 
@@ -246,7 +248,7 @@ class _Call:
         first, structure = flatten(outs[0])
         rows = [structure.like(out, "vmap: the result for an example") for out in outs]
         if any(np.shape(x) != np.shape(y) for row in rows for x, y in zip(row, first, strict=True)):
-            raise ValueError(f"vmap: the results of {name} have different shapes for different examples")
+            raise ValueError(f"vmap: the results of {name} have different shapes for different examples; use np.where")
         return unflatten(structure, [batch_of(kind, np.stack(column)) for column in zip(*rows, strict=True)])
 
 
@@ -255,5 +257,5 @@ def _placed(x: Any, axis: Any, size: int, level: int) -> Any:
     if not (isinstance(x, Batched) and x.level == level):
         return x if axis is None else np.moveaxis(spread(size, x), 0, axis)
     if axis is None:
-        raise ValueError("vmap: out_axes is None for a result that differs between examples")
+        raise ValueError("vmap: out_axes is None for a result that differs between examples; give it an axis")
     return np.moveaxis(x.under, 0, axis) if axis else x.under

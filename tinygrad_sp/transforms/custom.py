@@ -87,7 +87,7 @@ class custom_vjp:
             bound = inspect.signature(self.fun).bind(*args, **kwargs)
             bound.apply_defaults()
             if bound.kwargs:
-                raise TypeError(f"{name}: keyword-only arguments are not supported by custom_vjp")
+                raise TypeError(f"{name}: custom_vjp has no keyword-only arguments; make them positional")
             args = bound.args
         fixed = {i % len(args): args[i] for i in self.nondiff}
         leaves, structure = flatten(tuple(x for i, x in enumerate(args) if i not in fixed))

@@ -225,7 +225,7 @@ def _transpose(op: Op, level: int, ys: Sequence[Any], given: Sequence[tuple[Node
                 back.append((cotangent.node, t))  # type: ignore[union-attr]
             elif cotangent is not None and _some(cotangent):
                 raise NotImplementedError(
-                    f"forward mode through {op.name}: its rule left the graph. Write it with NumPy's functions on "
+                    f"{op.name}, forward mode: its rule left the graph. Write it with NumPy's functions on "
                     "what it is given, or add a function `tangent(tangents, out, *arrays)` to the op"
                 )
         moved = sweep([(n, t) for n, t in back if n is not None], [s.node for s in stand_ins if s is not None])
@@ -314,7 +314,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 def tangent_leaves(name: str, given: Arguments, tangents: Sequence[Any]) -> list[Any]:
     """Check tangents against their primals."""
     if len(tangents) != len(given.structures):
-        raise ValueError(f"{name}: {len(tangents)} tangents for {len(given.structures)} primals")
+        raise ValueError(
+            f"{name}: {len(tangents)} tangents for {len(given.structures)} primals; one for each is wanted"
+        )
     pairs = zip(given.structures, tangents, range(len(tangents)), strict=True)
     leaves = [t for structure, tree, i in pairs for t in structure.like(tree, f"{name}: tangent {i}")]
     found = []

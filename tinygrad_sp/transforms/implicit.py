@@ -74,7 +74,10 @@ def fixed_point(
                 return new
             x = new
         change = max(_size(a - b) for a, b in zip(step(x, theta), x, strict=True))
-        raise RuntimeError(f"fixed_point: no convergence in {max_iter} iterations; the last changed x by {change:.3g}")
+        raise RuntimeError(
+            f"fixed_point: no convergence in {max_iter} iterations; the last changed x by {change:.3g}; "
+            "give max_iter, tol or another x0"
+        )
 
     def forward(x0: list[Any], theta: Tree) -> tuple[list[Any], Any]:
         x = solve(x0, theta)

@@ -81,7 +81,7 @@ class Nested(Tensor, internal=True):
     def _replace(self, other: Any, what: str) -> None:
         if other.node is not None and not other.level:
             raise TypeError(
-                f"{what}: a Tensor that is a variable outside can't hold a value {self.what} by a transform"
+                f"{what}: a Tensor that is a variable outside can't hold a value {self.what} by a transform; return it"
             )
         remade(self, other)
 
@@ -128,7 +128,10 @@ class Nested(Tensor, internal=True):
         return None
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError(f"not possible with a value {self.what} by a transform: use tg.grad, tg.jvp, tg.vmap inside")
+        raise TypeError(
+            "t.backward, t.register_hook, t.requires_grad_, t.zero_grad, pickle.dump: not possible with a value "
+            f"{self.what} by a transform: use tg.grad, tg.jvp, tg.vmap inside"
+        )
 
     backward = register_hook = requires_grad_ = zero_grad = __reduce__ = _refuse
 

@@ -235,13 +235,14 @@ def cotangent_like(given: Any, out: Any, what: Callable[[], str]) -> Any:
     shape, dtype = np.shape(out), getattr(out, "dtype", np.dtype(float))
     if tuple(np.shape(value)) != tuple(shape):
         raise ValueError(
-            f"{what()} has shape {tuple(np.shape(value))}, but what it belongs to has shape {tuple(shape)}"
+            f"{what()} has shape {tuple(np.shape(value))}, but what it belongs to has shape {tuple(shape)}; "
+            "they must agree"
         )
     if dtype.kind not in "fc":
         return None
     if value.dtype != dtype:
         if not np.can_cast(value.dtype, dtype, "same_kind"):
-            raise TypeError(f"{what()} has dtype {value.dtype}, which can't be cast to {dtype}")
+            raise TypeError(f"{what()} has dtype {value.dtype}, which can't be cast to {dtype}; take its real part")
         value = value.astype(dtype)
     return value
 
