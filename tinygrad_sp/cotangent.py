@@ -61,7 +61,20 @@ def strong_zero(node: Node, grad: Any, cotangent: Any) -> Any:
         nothing = np.all(nothing, axis=params["axis"], keepdims=True)
     elif node.op.linear != "pointwise":
         nothing = np.all(nothing)
-    return np.where(nothing, 0.0, cotangent)[()]
+    return zero_where(nothing, cotangent)
+
+
+def zero_where(nothing: Any, values: Any) -> Any:
+    """Return the values, with 0 for what is not finite where nothing came in.
+
+    A finite 0 * a stays: where it is itself differentiated, it depends on that 0, and by a.
+    """
+    return np.where(nothing & ~finite(values), 0.0, values)[()]
+
+
+def finite(values: Any) -> Any:
+    """Say of each element whether it is finite, and with it the tangents that forward mode carries beside it."""
+    return values.finite() if hasattr(values, "finite") else np.isfinite(values)
 
 
 def _finite(values: Any) -> bool:

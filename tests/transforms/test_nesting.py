@@ -69,6 +69,56 @@ def test_a_closure_made_by_a_derivative(outer, inner):
     np.testing.assert_allclose(inner(derivative_of_shift(np.exp))(1.0), np.e, rtol=1e-14)
 
 
+def guarded_square(x):
+    return tg.where(x > -1, x * x, 0.0)
+
+
+def test_a_zero_cotangent_varies_too():
+    """What `where` guards is not cut off from a factor that happens to be zero: d2/dadb of b a^2 is 2a at b = 0."""
+
+    def f(x):
+        return x[1] * guarded_square(x[0])
+
+    x, wanted = np.array([3.0, 0.0]), [[0.0, 6.0], [6.0, 0.0]]
+    gradient = tg.grad(f)
+    for second in (tg.hessian(f), tg.jacrev(gradient), tg.jacfwd(gradient), tg.jacrev(tg.jacfwd(f))):
+        np.testing.assert_array_equal(second(x), wanted)
+    np.testing.assert_array_equal(tg.vmap(tg.hessian(f))(np.stack([x, x])), [wanted, wanted])
+    _, push = tg.linearize(gradient, x)
+    np.testing.assert_array_equal(push(np.array([1.0, 2.0])), [12.0, 6.0])
+    leaf = tg.Tensor(x)
+    first = tg.gradients(f(leaf), leaf, create_graph=True)
+    np.testing.assert_array_equal(tg.gradients(first[0], leaf).numpy(), wanted[0])
+    checkpointed = tg.checkpoint(guarded_square)
+    np.testing.assert_array_equal(tg.hessian(lambda x: x[1] * checkpointed(x[0]))(x), wanted)
+
+
+def test_a_map_of_cotangents_or_tangents_is_linear_at_zero():
+    x = np.array([1.0, 3.0])
+    _, pull = tg.vjp(guarded_square, x)
+    maps = [lambda c: pull(c)[0], lambda t: tg.jvp(guarded_square, (x,), (t,))[1]]
+    for linear, jacobian in itertools.product(maps, (tg.jacrev, tg.jacfwd)):
+        np.testing.assert_array_equal(jacobian(linear)(np.zeros(2)), np.diag(2 * x))
+
+
+def test_the_deviation_is_linearized_twice():
+    x = np.array([1.0, 2.0, 4.0])  # the gradient does not change where all elements grow alike
+    _, push = tg.linearize(tg.grad(np.std), x)
+    np.testing.assert_allclose(push(x), np.zeros(3), atol=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_was_not_taken_leaks_at_no_order():
+    def f(x):
+        return (tg.where(x > 0, np.sqrt(x) * x, 1.0) * tg.where(x == 0, 2.0, 1 / x)).sum()
+
+    x = np.array([0.0, 4.0])
+    for second in (tg.hessian(f), tg.jacrev(tg.grad(f)), tg.jacfwd(tg.jacfwd(f)), tg.jacrev(tg.jacfwd(f))):
+        np.testing.assert_allclose(second(x), [[0.0, 0.0], [0.0, -1 / 32]], rtol=1e-14)
+    third = tg.elementwise_grad(tg.elementwise_grad(tg.grad(f)))
+    np.testing.assert_allclose(third(x), [0.0, 3 / 256], rtol=1e-14)
+
+
 def test_three_deep():
     def nested(a, b, c):
         return a(lambda x: x * b(lambda y: x * y * c(lambda z: x * y * z)(2.0))(3.0))(2.0)

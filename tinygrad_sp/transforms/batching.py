@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from ..cotangent import finite
 from ..graph import Op, Traced, apply
 from .batch_rules import RULES, spread
 from .levels import DEPTH, Nested, deeper, lower, stop_gradient
@@ -47,6 +48,10 @@ class Batched(Nested, internal=True):
         """The shape of one example."""
         shape: tuple[int, ...] = self.under.shape[1:]
         return shape
+
+    def finite(self) -> Any:
+        """Say where this is finite: for each example."""
+        return batch_of(type(self), finite(self.under))
 
     def stopped(self) -> Any:
         """Return it constant: still one value for each example."""

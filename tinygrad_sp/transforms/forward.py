@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from ..cotangent import finite, zero_where
 from ..graph import MODE, PLAIN, Node, Op, Traced, apply, make_leaf, mode_is
 from ..record import explained
 from ..sweep import sweep
+from .batching import batch_of
 from .forward_rules import TANGENTS
 from .levels import DEPTH, Nested, Variable, deeper, lower, variable
 from .reverse import Arguments, cotangent_like, own, vjp, with_aux
@@ -72,6 +74,11 @@ class Dual(Nested, internal=True):
             tangent = fitted(tangent, value)
         return dual(type(self), value, tangent, masked)
 
+    def finite(self) -> Any:
+        """Say where value and tangent are finite."""
+        value = finite(self.under)
+        return value & _told_apart(value, finite(self.tangent))
+
     def __repr__(self) -> str:
         return f"Dual({self.under!r}, tangent={self.tangent!r})"
 
@@ -81,6 +88,17 @@ def dual(kind: type[Any], value: Any, tangent: Any, masked: bool) -> Any:
     new: Dual = object.__new__(kind)
     new.under, new.tangent, new.masked, new.node = value, tangent, masked, None
     return new
+
+
+def _told_apart(value: Any, tangent: Any) -> Any:
+    """Take what holds for the tangents of all examples that share one value: a value can't depend on the example."""
+    if not isinstance(tangent, Nested):
+        return tangent
+    if isinstance(value, Nested) and value.level > tangent.level:
+        return _told_apart(value.under, tangent)
+    if isinstance(value, Nested) and value.level == tangent.level:
+        return batch_of(type(tangent), _told_apart(value.under, tangent.under))
+    return np.all(_told_apart(value, tangent.under), axis=0)
 
 
 def _quickly(op: Op, arrays: Sequence[Any], kind: type[Any]) -> Any:
@@ -183,7 +201,7 @@ def _pointwise(op: Op, out: Any, primals: Any, tangents: Any, params: dict[str, 
             part = rules(t, out, *primals, **params)
             part = part[i] if type(part) in (tuple, list) else part
         if masked and part is not None and not _finite(part):
-            part = np.where(t == 0, 0.0, part)
+            part = zero_where(t == 0, part)
         parts.append(part)
     return _total(parts)
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 
+from ..cotangent import finite
 from ..graph import MODE, Mode, Node, Op, Traced, make_tensor, mode_is, plain
 from ..record import record
 from ..tensor import Tensor, constant
@@ -94,6 +95,10 @@ class Nested(Tensor, internal=True):
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the elements."""
         return cast("np.dtype[Any]", self.under.dtype)
+
+    def finite(self) -> Any:
+        """Say where this is finite, on every level."""
+        return finite(self.under)
 
     def alive(self) -> None:
         """Refuse to go on with a value that outlived its transform."""
