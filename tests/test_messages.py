@@ -11,6 +11,9 @@ PACKAGE = Path(tg.__file__).parent
 # Whose messages are held by tests of their own: the command line's point at the place in what the user typed.
 ELSEWHERE = {"cli"}
 
+# How the package makes an exception.
+EXCEPTION = re.compile(r"(Error|WrongGradients|type\(\w+\))$")
+
 # A message begins with the name of what was called, "reshape: ..." or "np.exp(...) of ...", or has one put in.
 NAMED = re.compile(r"\{\}[.,: ]|@?([\w.]|\{\})+(\([^)]*\)|\[[^]]*\])?((, [\w.]+)*:| (of|with|on) )")
 
@@ -20,7 +23,7 @@ LONG_ENOUGH = 4
 # What to write instead is said with one of these words.
 ADVICE = re.compile(
     r"\b(wanted|must|needs?|writes?|use|give|pass|takes?|call|see|return|choose|declare|compose|compute|insert|import"
-    r"|install|index it|explain|at most|at least|instead|leave|change|set|hold|make|without|only|name|say|put)\b",
+    r"|install|index it|explain|at most|at least|instead|leave|change|set|hold|make|save|without|only|name|say|put)\b",
     re.IGNORECASE,
 )
 
@@ -36,6 +39,7 @@ EXCUSED = {
     ("cotangent.py", "the rule returned"): "gets the rule's name where it is caught",
     ("graph.py", "{} has several results"): "an AttributeError, for hasattr",
     ("tensor.py", "{}: {}"): "puts the name before what an integer Tensor lacks",
+    ("storage.py", "load: {} is incomplete"): "no other call reads such a file",
     ("testing/check.py", "\n{}"): "is the whole report",
     ("transforms/debug.py", "{} made"): "what is wrong is in the user's numbers, which it shows",
     ("transforms/debug.py", "the backward of {} made"): "what is wrong is in the user's numbers, which it shows",
@@ -55,21 +59,21 @@ def texts(node):
 
 
 def messages():
-    """Give (file, line, names of the functions and classes around it, message) of every raise with a message."""
+    """Give (file, line, names of the functions and classes around it, message) of every exception that is made."""
     for path in sorted(PACKAGE.rglob("*.py")):
         file = path.relative_to(PACKAGE)
         if file.parts[0] not in ELSEWHERE:
-            yield from raised(ast.parse(path.read_text(encoding="utf-8")), file.as_posix(), ())
+            yield from made(ast.parse(path.read_text(encoding="utf-8")), file.as_posix(), ())
 
 
-def raised(node, file, around):
+def made(node, file, around):
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         around = (*around, node.name.strip("_"))
-    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-        for text in texts(node.exc.args[0]):
+    if isinstance(node, ast.Call) and node.args and EXCEPTION.search(ast.unparse(node.func)):
+        for text in texts(node.args[0]):
             yield file, node.lineno, around, text
     for child in ast.iter_child_nodes(node):
-        yield from raised(child, file, around)
+        yield from made(child, file, around)
 
 
 def lacks(around, text):

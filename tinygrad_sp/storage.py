@@ -96,7 +96,9 @@ def _checked(path: str | os.PathLike[str], name: str) -> Path:
 
 
 def _foreign(path: Path) -> ValueError:
-    return ValueError(f"load: {path.name!r} was not written by tg.save: it lacks the containers' description")
+    return ValueError(
+        f"load: {path.name!r} was not written by tg.save: it lacks the containers' description; save it with tg.save"
+    )
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:
