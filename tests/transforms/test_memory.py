@@ -106,6 +106,19 @@ def test_where_outside_guards_the_inside():
     assert x.grad.tolist() == [0.0, 0.25]
 
 
+def test_where_outside_guards_the_inside_in_every_transform():
+    root = tg.checkpoint(lambda x: np.sqrt(x) * 1.0)
+    x, hessian = np.array([0.0, 4.0]), [[0.0, 0.0], [0.0, -1 / 32]]
+
+    def f(x):
+        return np.where(x > 0, root(x), 0.0).sum()
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.testing.assert_array_equal(tg.vmap(tg.grad(f))(np.stack([x, x])), [[0.0, 0.25]] * 2)
+        for second in (tg.hessian(f), tg.jacrev(tg.grad(f)), tg.jacrev(tg.jacfwd(f)), tg.jacfwd(tg.jacfwd(f))):
+            np.testing.assert_array_equal(second(x), hessian)
+
+
 def test_another_result_the_second_time_is_refused():
     rng = np.random.default_rng(0)
     noisy = tg.checkpoint(lambda x: x * rng.normal())

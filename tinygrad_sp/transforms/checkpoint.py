@@ -128,8 +128,9 @@ class _Checkpoint(Op):
         lifted = isinstance(out[0], Traced)  # the mark that `_node` left: whether this sweep is being recorded
         roots = [(a.node, g) for a, g in zip(atoms, _padded(grad, len(atoms)), strict=True) if g is not None]
         # A `where` outside may rely on 0 * inf being 0 in here; a sweep that minds it is slower.
-        found = sweep(roots, parents, lift=make_tensor if lifted else None, release=False, masked=lifted)
-        if not lifted and not all(_finite(c) for c in found.values()):
+        masked = lifted or any(isinstance(x, Traced) for x in (*grad, *(a._taken() for a in atoms)))
+        found = sweep(roots, parents, lift=make_tensor if lifted else None, release=False, masked=masked)
+        if not masked and not all(_finite(c) for c in found.values()):
             found = sweep(roots, parents, release=False, masked=True)
         return tuple(found.get(p) for p in parents)
 
