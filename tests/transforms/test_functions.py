@@ -326,3 +326,30 @@ def test_complex_gradients_point_uphill():
             change = (f(z + 1e-6 * u) - f(z - 1e-6 * u)) / 2e-6
             np.testing.assert_allclose(np.sum(np.real(np.conj(g) * u)), change, rtol=1e-8)
             np.testing.assert_allclose(tg.jvp(f, (z,), (u.astype(complex),))[1], change, rtol=1e-8)
+
+
+def test_one_number_is_a_scalar_of_numpy_everywhere():
+    for matrix in (tg.jacrev, tg.jacfwd, tg.jacobian, tg.hessian):
+        assert type(matrix(lambda x: x * x)(3.0)) is np.float64, matrix
+
+
+def test_elementwise_grad_has_the_function_s_arguments():
+    def f(x, y):
+        return x * y
+
+    assert tg.elementwise_grad(f, argnums="y")(2.0, 3.0) == 2.0
+    with pytest.raises(TypeError, match=r"argument 0 \(x\) is int"):
+        tg.elementwise_grad(f)(2, 3.0)
+
+
+def test_an_argument_named_twice_is_refused():
+    for argnums in ((0, 0), (0, -2), ("x", 0)):
+        with pytest.raises(ValueError, match="argnums names argument 0 twice"):
+            tg.grad(lambda x, y: x * y, argnums)(2.0, 3.0)
+
+
+def test_linearize_with_results_of_integers():
+    y, push = tg.linearize(lambda x: (x * x, np.arange(3)), 3.0)
+    tangent = push(1.0)
+    assert y[0] == 9.0 and tangent[0] == 6.0
+    np.testing.assert_array_equal(tangent[1], np.zeros(3), strict=True)

@@ -355,6 +355,11 @@ def _primal(level: int, x: Any) -> Any:
 def _tangent(level: int, x: Any) -> Any:
     if isinstance(x, Dual) and x.level == level:
         return x.tangent
+    return _still(x)
+
+
+def _still(x: Any) -> Any:
+    """Return the tangent of a constant; also that of integers is of floating zeros."""
     dtype = getattr(x, "dtype", np.dtype(float))
     return np.zeros(np.shape(x), dtype if dtype.kind in "fc" else float)[()]
 
@@ -386,6 +391,6 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Tree, Callable[...,
     (np.float64(8.0), np.float64(12.0), np.float64(6.0))
     """
     y, pull = vjp(f, *primals)
-    ones = tree_map(lambda x: np.ones(np.shape(x), getattr(x, "dtype", float)), y)
+    ones = tree_map(lambda x: np.ones_like(_still(x)), y)
     _, push = vjp(pull, ones)
     return y, lambda *tangents: push(tangents)[0]

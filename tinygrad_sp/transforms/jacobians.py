@@ -37,7 +37,8 @@ def _cut(x: Any, values: Sequence[Any], axis: int) -> list[Any]:
     for v in values:
         n = int(np.size(v))
         piece = x[(slice(None),) * axis + (slice(at, at + n),)]
-        pieces.append(np.reshape(piece, (*x.shape[:axis], *np.shape(v), *x.shape[axis + 1 :])))
+        piece = np.reshape(piece, (*x.shape[:axis], *np.shape(v), *x.shape[axis + 1 :]))
+        pieces.append(piece[()] if type(piece) is np.ndarray else piece)  # one number: a scalar
         at += n
     return pieces
 

@@ -159,6 +159,9 @@ class Arguments:
         picks = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
         self.f, self.args, self.kwargs = f, args, kwargs
         self.places = [_place(name, f, p, args, kwargs) for p in picks]  # type: ignore[arg-type]
+        twice = next((p for i, p in enumerate(self.places) if p in self.places[:i]), None)
+        if twice is not None:
+            raise ValueError(f"{name}: argnums names argument {twice!r} twice; name each once")
         self.leaves: list[Any] = []
         self.structures: list[Structure] = []
         for place in self.places:
@@ -468,7 +471,12 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     >>> tg.elementwise_grad(tg.elementwise_grad(np.sin))(np.array([0.0, np.pi / 2]))
     array([-0., -1.])
     """
-    return grad(lambda *args, **kwargs: np.sum(f(*args, **kwargs)), argnums)
+
+    @describe(f, "the sum")
+    def total(*args: Any, **kwargs: Any) -> Any:
+        return np.sum(f(*args, **kwargs))
+
+    return grad(total, argnums)
 
 
 def gradients(
