@@ -152,6 +152,20 @@ def test_writing_in_place_by_example():
 # ---------------------------------------------------------------------------------------------- loops
 
 
+@pytest.mark.filterwarnings("ignore:vmap")
+def test_writing_by_a_mask_that_was_computed():
+    xs = np.array([[1.0, -2.0, 3.0], [-1.0, 5.0, -6.0]])
+
+    def f(x):
+        y = x * x
+        y[x > 0] = 7.0
+        return y.sum()
+
+    wanted = np.where(xs > 0, 0.0, 2 * xs)
+    np.testing.assert_array_equal(tg.vmap(tg.grad(f))(xs), wanted)
+    np.testing.assert_array_equal(tg.vmap(lambda x: tg.jvp(tg.grad(f), (x,), (x,))[1])(xs), wanted)
+
+
 def test_what_decides_by_values_is_looped_and_said_once():
     def f(x):
         return x.sum() if x[0] > 0 else np.prod(x)

@@ -237,7 +237,9 @@ def setitem(x: Any, index: Any, v: Any) -> Any:
             f"setitem: a Tensor of dtype {x.dtype} can't hold a value that is being differentiated; "
             "write t.astype(float) first"
         )
-    return SetItem.apply(x, v, index=normal_index(index))
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple(value(part) if isinstance(part, Traced) else part for part in parts)
+    return SetItem.apply(x, v, index=normal_index(parts))
 
 
 _PLACES = np.array([[3, 0], [1, 1], [2, -4]])
