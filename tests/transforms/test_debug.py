@@ -71,6 +71,11 @@ def test_in_every_transform():
         assert "made" in fails(run)
 
 
+def test_in_a_batch_of_plain_arrays():
+    with tg.debug_nans(), pytest.raises(FloatingPointError, match=r"Log made -inf at \[1, 0\].*\n.*test_debug"):
+        tg.vmap(lambda x: tg.log(x).sum())(np.array([[1.0, 2.0], [0.0, 3.0]]))
+
+
 def test_as_a_decorator_and_within_no_grad():
     @tg.debug_nans()
     def f(x):

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from ..cotangent import finite
-from ..graph import Op, Traced, apply
+from ..graph import MODE, Op, Traced, apply
 from .batch_rules import RULES, spread
 from .levels import DEPTH, Nested, deeper, lower, stop_gradient
 from .reverse import own
@@ -66,6 +66,9 @@ class Batched(Nested, internal=True):
         batched = [isinstance(x, Batched) and x.level == level for x in arrays]
         values = [x.under if b else lower(x) for x, b in zip(arrays, batched, strict=True)]
         out = self.all_at_once(op, batched, values, params)
+        mode = MODE.get()
+        if mode is not None and mode.watch is not None:
+            mode.watch(op, values, params, out, None)
         kind = type(self)
         return tuple(batch_of(kind, y) for y in out) if type(out) is tuple else batch_of(kind, out)
 
