@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..graph import Op, Traced
-from ..ops import reduction
+from ..ops import norms, reduction, softmax
+from ..ops.axes import spread
 
 TANGENTS: dict[Op, Callable[..., Any]] = {}
 
@@ -60,3 +61,16 @@ def _prod(tangents: Any, _out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any
     before = reduction._before
     others = before(x) * np.flip(before(np.flip(x, -1)), -1)
     return np.sum(tangents[0] * others, axis=axis, keepdims=keepdims)
+
+
+@pushes(norms.Norm2)
+def _norm2(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    zero = out == 0
+    direction = x / spread(np.where(zero, 1.0, out), axis, keepdims, x.shape)  # before the product: no overflow
+    moved = np.real(np.conjugate(direction) * tangents[0]) if x.dtype.kind == "c" else direction * tangents[0]
+    return np.where(zero, 0.0, np.sum(moved, axis=axis, keepdims=keepdims))
+
+
+@pushes(softmax.Softmax)
+def _softmax(tangents: Any, out: Any, _x: Any, *, axis: Any, limits: bool) -> Any:
+    return softmax.Softmax.backward(tangents[0], out, None, axis=axis, limits=limits)  # a symmetric Jacobian
