@@ -13,7 +13,9 @@ from .report import amount, best, brief, median, per_op, ratio
 LOST = 1.05  # a ratio to the best eager peer above this is a loss
 WHY = {  # beginning of a workload's name (the last that fits counts): why we lose there
     "softplus": "Below 10,000 elements the cost is that of recording two ops; above, of several NumPy passes where "
-    "a compiled kernel makes one.",
+    "a compiled kernel makes one. Float32 is computed in float64 and rounded once, so that every result is right to "
+    "the last bit ([accuracy](accuracy.md)): NumPy's own float32 exponential is off by up to 2.4 ulp, too much for "
+    "the 2 promised.",
     "expression": "Each op is a pass over memory of its own, in one thread; compiled kernels share theirs.",
     "mixture": "Each op is a pass over memory of its own, in one thread; compiled kernels share theirs.",
     "product": "The same products as NumPy's, by the BLAS that NumPy came with; theirs is another.",
