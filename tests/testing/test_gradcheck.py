@@ -279,3 +279,18 @@ def test_check_op_finds_a_wrong_rule_and_a_wrong_value() -> None:
         check_op(Right)(lambda x, y: x * y * 1.1)()
     with pytest.raises(TypeError, match="check_op wants an Op"):
         check_op(np.sin)(None)
+
+
+def test_a_derivative_far_below_the_rounding_of_the_function_is_not_called_wrong() -> None:
+    """The softmax of -20 beside 30: to differences its gradient by that cotangent is flat, and it is not."""
+    assert gradcheck(tg.softmax, np.array([-20, -2.3, 0.5, 30.0]), order=2).verdict != "fail"
+
+
+@pytest.mark.parametrize("slope", [1e-12, 1e-3, 0.01])
+def test_a_slope_where_the_function_is_flat_is_wrong(slope: float) -> None:
+    def leaky(g, x):
+        return g * np.where(x > 0, 1.0, slope)
+
+    assert gradcheck(lambda x: np.maximum(x, 0), np.array([-3.0, 2.0]), vjp=leaky, domain=None).verdict == "fail"
+    flat = gradcheck(lambda x: 0 * x + 1, np.array([1.0, 2.0]), vjp=lambda g, _: g * slope, domain=None)
+    assert flat.verdict == "fail"

@@ -20,7 +20,8 @@ from .numeric import RATIO, SMOOTH, Estimate, Samples, estimate, noise_of
 Array = NDArray[Any]
 Again = Callable[[Any, Array], Samples]  # (checker, unit) -> samples of the same lanes
 
-FACTORS = tuple(64 * RATIO ** (-k / 8) for k in range(8))  # far out, from one power of four to the next
+# Far out, from one power of four to the next; and farther, where even there nothing has moved.
+FACTORS = tuple(64 * RATIO ** (-k / 8) for k in range(8)) + tuple(64 * RATIO**k for k in range(1, 10))
 FAR = 2.0**-16  # steps at least this large look past the near samples
 
 
