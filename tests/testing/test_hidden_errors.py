@@ -126,3 +126,12 @@ def test_a_threshold_within_a_function() -> None:
     report = gradcheck(lambda x: Threshold.apply(np.full((3, 4), 0.1) @ x).sum(), Y)
     assert report.verdict == "fail" and [c.op for c in report.culprits] == ["Threshold"]
     assert gradcheck(lambda x: Threshold.apply(np.full((3, 4), 0.1) @ x).sum(), Y, domain=None).verdict == "pass"
+
+
+def test_swapped_elements_are_seen_whatever_is_drawn() -> None:
+    """A transposed cotangent shows only if the two elements' cotangents differ."""
+    mask = np.array([[True, True], [True, False]])
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for seed in range(30):
+        report = gradcheck(lambda x: x * mask, x, vjp=lambda g, _: (g * mask).T, domain=None, seed=seed)
+        assert report.verdict == "fail", seed

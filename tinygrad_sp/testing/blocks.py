@@ -234,8 +234,9 @@ class Checker:
         return analytic, slack
 
     def _signs(self, n: int) -> Array:
-        """Give a cotangent of numbers between 1/2 and 2 of either sign, hardly any two the same."""
-        return np.asarray(self.rng.integers(16, 64, n) / 32 * self.rng.choice([-1.0, 1.0], n))
+        """Give a cotangent of numbers between 1/2 and 2 of either sign, as far as possible no two the same."""
+        sizes = np.arange(512, 2048) / 1024  # exact in float16
+        return np.asarray(self.rng.choice(sizes, n, replace=n > sizes.size) * self.rng.choice([-1.0, 1.0], n))
 
     def _elements(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Estimate:
         return estimate(_elements_of(b, q, coordinate, keep, self, unit))
