@@ -354,6 +354,7 @@ def mish(x: Any) -> Any:
 
     Notes
     -----
+    d/dx = tanh(softplus(x)) + x*sigmoid(x)/cosh(softplus(x))**2.
     With q = sigmoid(-x), tanh(softplus(x)) is t = (1 - q*q)/(1 + q*q), and the derivative of mish is
     t + 4*x*q*q*sigmoid(x)/(1 + q*q)**2.  At minus infinity both are 0, their limit.
 

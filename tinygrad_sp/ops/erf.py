@@ -292,7 +292,8 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
     Notes
     -----
-    With P the normal integral and p the normal density, the derivative is P(x) + x*p(x).  At minus infinity both
+    With P the normal integral and p the normal density, the derivative is P(x) + x*p(x):
+    d/dx = erfc(-x/sqrt(2))/2 + x*exp(-x*x/2)/sqrt(2*pi).  At minus infinity both
     the function and the derivative are 0, their limit.
 
     References
