@@ -400,3 +400,14 @@ def test_erf_near_0_is_what_it_says():
             for i in range(j + 1):
                 derived[i] += c * mp.binomial(j, i) * mp.mpf(4) ** i * (-1) ** (j - i)
     np.testing.assert_array_equal(erf_module.ERF_NEAR_0, [float(c) for c in derived])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tanh_warns_of_nothing_at_the_largest_numbers(dtype):
+    most = np.finfo(dtype).max
+    x = tg.Tensor(np.array([most, -most, 0.0], dtype))
+    with np.errstate(over="raise", invalid="raise"):
+        tg.tanh(x).sum().backward(create_graph=True)
+        first, x.grad = x.grad, None
+        first.sum().backward()
+    assert first.tolist() == [0, 0, 1] and x.grad.tolist() == [0, 0, 0]

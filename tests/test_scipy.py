@@ -347,3 +347,11 @@ def test_every_ufunc_that_we_differentiate_is_in_a_table():
 
     ours = {u.__name__ for u in dispatch.TABLE if isinstance(u, np.ufunc) and getattr(sc, u.__name__, None) is u}
     assert ours - {"betainc"} <= {*ONE, *TWO, *ORDER}
+
+
+def test_betainc_of_narrow_parameters_has_the_derivative_of_wide_ones():
+    a, b, x = np.float32([1.3]), np.float32([2.7]), tg.Tensor([0.3])
+    sc.betainc(a, b, x).backward()
+    p, q = float(a[0]), float(b[0])
+    want = np.exp(sc.xlogy(p - 1, 0.3) + sc.xlog1py(q - 1, -0.3) - sc.betaln(p, q))
+    np.testing.assert_allclose(x.grad.numpy(), [want], rtol=1e-13)

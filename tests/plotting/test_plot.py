@@ -14,8 +14,8 @@ from tinygrad_sp.testing import gradcheck
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.colors import to_hex  # noqa: E402
+pyplot = pytest.importorskip("matplotlib.pyplot")
+to_hex = matplotlib.colors.to_hex
 
 RED, BLUE, ORANGE = map(to_hex, ("tab:red", "tab:blue", "tab:orange"))
 

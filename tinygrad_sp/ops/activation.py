@@ -138,7 +138,9 @@ class Silu(Pointwise):
 
 
 def _tanh_rule(g: Any, _out: Any, x: Any) -> Any:
-    return g * (4 * logistic(2 * x))  # 1 - tanh(x)**2 would cancel
+    with np.errstate(over="ignore"):  # twice the largest numbers: infinity, where the derivative is 0 as it is there
+        twice = 2 * x
+    return g * (4 * logistic(twice))  # 1 - tanh(x)**2 would cancel
 
 
 tanh = elementwise(np.tanh, blocked(complex=True)(_tanh_rule), note="d/dx = 1 - tanh(x)**2 = 1/cosh(x)**2.")

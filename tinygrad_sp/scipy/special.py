@@ -22,6 +22,7 @@ import scipy.special as sc  # type: ignore[import-untyped, unused-ignore]
 
 from ..dispatch import implements
 from ..graph import Op, Rule
+from ..ops.axes import array
 from ..ops.elementwise import elementwise
 from ..ops.softmax import log_softmax, logsumexp, softmax
 
@@ -287,7 +288,14 @@ class LambertW(Op):
 @implements(sc.betainc)
 def betainc(a: Any, b: Any, x: Any, /) -> Any:
     """Return the regularised incomplete beta function; d/dx = x**(a - 1)*(1 - x)**(b - 1)/beta(a, b)."""
-    return BetaInc.apply(a, b, x)
+    wide = array(x).dtype
+    return BetaInc.apply(_widened(a, wide), _widened(b, wide), x)
+
+
+def _widened(v: Any, wide: Any) -> Any:
+    """Return a parameter as wide as the variable: the rule's betaln(a, b) would be computed as narrowly as it is."""
+    floating = getattr(getattr(v, "dtype", None), "kind", "") == "f"
+    return v.astype(np.result_type(v.dtype, wide)) if floating else v
 
 
 def lambertw(x: Any, k: Any = 0, tol: float = 1e-8) -> Any:
