@@ -194,10 +194,11 @@ zeta = special(sc._ufuncs._zeta, _no_rule("zeta", "first argument"), lambda g, _
                name="zeta", note="zeta(s, q), Hurwitz's: d/dq = -s*zeta(s + 1, q).")
 beta = special(sc.beta, lambda g, out, a, b: g * (out * (sc.psi(a) - sc.psi(a + b))),
                lambda g, out, a, b: g * (out * (sc.psi(b) - sc.psi(a + b))),
-               note="d/dx = beta(x, y)*(psi(x) - psi(x + y)).", domain=(0.1, 9))
+               note="d/dx = beta(x, y)*(psi(x) - psi(x + y)); where one argument is tiny beside the other, the "
+                    "difference loses digits, and its own derivative may lose all.", domain=(0.1, 9))
 betaln = special(sc.betaln, lambda g, _o, a, b: g * (sc.psi(a) - sc.psi(a + b)),
                  lambda g, _o, a, b: g * (sc.psi(b) - sc.psi(a + b)),
-                 note="d/dx = psi(x) - psi(x + y).", domain=(0.1, 9))
+                 note="d/dx = psi(x) - psi(x + y); where y is tiny beside x, the difference loses digits.", domain=(0.1, 9))
 gammainc = special(sc.gammainc, _no_rule("gammainc", "first argument"),
                    lambda g, _o, a, x: g * np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a)),
                    note="gammainc(a, x): d/dx = x**(a - 1)*exp(-x)/gamma(a).")
