@@ -198,7 +198,7 @@ beta = special(sc.beta, lambda g, out, a, b: g * (out * (sc.psi(a) - sc.psi(a + 
                     "difference loses digits, and its own derivative may lose all.", domain=(0.1, 9))
 betaln = special(sc.betaln, lambda g, _o, a, b: g * (sc.psi(a) - sc.psi(a + b)),
                  lambda g, _o, a, b: g * (sc.psi(b) - sc.psi(a + b)),
-                 note="d/dx = psi(x) - psi(x + y); where y is tiny beside x, the difference loses digits.", domain=(0.1, 9))
+                 note="d/dx = psi(x) - psi(x + y); where y is tiny beside x, digits cancel.", domain=(0.1, 9))
 gammainc = special(sc.gammainc, _no_rule("gammainc", "first argument"),
                    lambda g, _o, a, x: g * np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a)),
                    note="gammainc(a, x): d/dx = x**(a - 1)*exp(-x)/gamma(a).")
