@@ -38,6 +38,9 @@ it. All frameworks must compute that derivative before anything is timed. Then t
 process. A number is the median over the rounds of the ratio to hand-written NumPy *within* a round: 1 is what NumPy
 needs without any recording, 2 twice as long. `jax-jit` compiles the whole derivative beforehand, which is not
 counted; the others work op by op (tinygrad is lazy and compiles its kernels, once).
+
+`jax-jit` keeps the memory of all that it compiled: all workloads in one call need more than 24 GiB with it. Then
+measure a few workloads a call, or leave it out (`--peers torch jax ...`).
 """
 
 
