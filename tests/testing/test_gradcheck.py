@@ -249,6 +249,30 @@ def test_one_wrong_of_a_million_is_found_and_located() -> None:
 
     report = gradcheck(lambda x: np.sum(np.sin(x)), x, vjp=vjp)
     assert report.verdict == "fail" and "x[765432]" in {r.where for r in report.rows}
+    assert report.evaluations < 150
+
+
+def test_a_function_of_one_number_is_evaluated_on_many_steps_at_once() -> None:
+    assert gradcheck(tg.softplus, 0.7).evaluations < 30
+    assert gradcheck(lambda x: x * tg.exp(-x * x), 0.7).evaluations < 30
+
+
+def _by_the_array(x):
+    """Another function for arrays than for numbers, though each element goes by itself."""
+    return x * x if np.ndim(x) == 0 else x * x * np.where(x == 0.7, 1, 1.01)
+
+
+@pytest.mark.parametrize(
+    "f", [_by_the_array, lambda x: x * x * (1 + 0 * np.size(x)) if np.size(x) < 2 else x * x.max()]
+)
+def test_what_works_otherwise_on_arrays_is_evaluated_number_by_number(f) -> None:
+    assert gradcheck(f, 0.7, vjp=lambda g, x: 2 * g * x, domain=None).verdict == "pass"
+    assert gradcheck(f, 0.7, vjp=lambda g, x: 2.02 * g * x, domain=None).verdict == "fail"
+
+
+def test_one_derivative_is_said_in_the_singular() -> None:
+    assert str(gradcheck(tg.sin, 0.7)).startswith("PASS: the derivative lies within the error bar of the differences")
+    assert "1 comparison\n" in str(gradcheck(tg.sin, 0.7))
 
 
 def test_importing_the_checker_imports_no_test_framework() -> None:

@@ -10,6 +10,7 @@ The number of evaluations never grows with the size beyond `COLUMNS` coordinates
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,14 +22,13 @@ from .compare import WRONG, Entries, both_wrong, join_entries
 from .doubt import reconsider
 from .numeric import (
     EPS64,
-    SMOOTH,
-    UNDEFINED,
     Estimate,
     Samples,
     estimate,
     join,
     ladder,
     merge,
+    plain,
     power_of_two,
 )
 from .precise import AFFORDABLE, Analytic, Precise, coordinates
@@ -37,6 +37,7 @@ Array = NDArray[Any]
 
 COLUMNS = 24  # coordinates up to which each gets a ladder of its own
 ALONE = 48  # ... of the only input
+KEPT = 4  # gradients of very many elements that are remembered
 ROWS = 32  # outputs up to which each gets a cotangent of its own
 DIRECTIONS = 3
 MANTISSA = 0.8660254037844387
@@ -74,16 +75,17 @@ class Derivatives:
 
     def pull(self, v: Array) -> tuple[Array, Array]:
         """Gradients for a cotangent vector, and their slack."""
-        key = v.astype(np.float64).tobytes() if v.size <= AFFORDABLE else b""
-        if key and key in self.cache:
+        key = hashlib.blake2b(np.ascontiguousarray(v, np.float64).tobytes()).digest()
+        if key in self.cache:
             return self.cache[key]
         found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
         for side in self.more:
             off = np.nan_to_num(np.abs(found[0] - side.pull(v).astype(np.float64)), posinf=0.0)
             ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(side), 1.0)
             found = (found[0], np.fmax(found[1], np.fmin(8 * ratio * off, DOUBT * np.abs(found[0]))))
-        if key:
-            self.cache[key] = found
+        if len(self.cache) >= KEPT and v.size + found[0].size > AFFORDABLE:
+            self.cache.pop(next(iter(self.cache)))
+        self.cache[key] = found
         return found
 
     def _eps(self, side: Analytic) -> float:
@@ -104,10 +106,13 @@ class Checker:
 
     def __init__(self, p: Precise, derivatives: Derivatives, rng: np.random.Generator) -> None:
         self.p, self.d, self.rng = p, derivatives, rng
+        self.affordable = p.n <= 10 * AFFORDABLE  # otherwise fewer steps and directions
         self.steps = ladder(p.work is np.longdouble)
+        self.steps = self.steps if self.affordable else self.steps[2:12]
         self.finite = np.isfinite(p.f)
         self.patient = True  # whether to try other steps where the first say too little
         self.unit = self._units()
+        self._sums: tuple[Array, Array] | None = None
 
     def _units(self) -> Array:
         """Give the size of every coordinate: its own, or for zeros that of its neighbours.
@@ -244,7 +249,7 @@ class Checker:
     def _element_samples(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Samples:
         u = np.zeros_like(self.p.x)
         u[b.start + q : b.stop : b.per] = unit[b.start + q : b.stop : b.per]
-        s = self.p.ladder(u, self.steps if self.p.n <= AFFORDABLE else self.steps[1:14], keep)
+        s = self.p.ladder(u, self.steps, keep, alike=True)
         s.unit = unit[coordinate]
         return s
 
@@ -257,7 +262,7 @@ class Checker:
 
     def _other_units(self, e: Estimate, coordinate: Array) -> list[Array]:
         """Steps of size one for small elements, and much smaller ones for zeros and for what is still unsure."""
-        poor, special = _poor(e), ~np.isin(e.kind, (SMOOTH, UNDEFINED)) & (self.p.x[coordinate] != 0)
+        poor, special = _poor(e), ~plain(e.kind) & (self.p.x[coordinate] != 0)
         if not (self.patient and (poor | special).any()):
             return []
         mine = coordinate[poor]
@@ -312,9 +317,13 @@ class Checker:
         p = self.p
         if p.m <= ROWS:
             return np.eye(p.m)[self.finite], np.flatnonzero(self.finite)
+        if self._sums is not None:  # a gradient of so many elements is not asked for anew
+            return self._sums
         v = np.stack([np.ones(p.m), self._signs(p.m), self.rng.integers(-3, 4, p.m) / 2, self._levelled()])
         v[:, ~self.finite] = 0
-        return v, -1 - np.arange(len(v))
+        found = v, -1 - np.arange(len(v))
+        self._sums = None if self.affordable else found
+        return found
 
     def _levelled(self) -> Array:
         """Give a cotangent in which every output has an equal say, however little it moves."""
@@ -345,10 +354,12 @@ class Checker:
 
     def _sharper(self, which: Array, cotangents: Array, e: Estimate) -> Estimate:
         """Repeat with other steps those columns that came out poor."""
+        if not self.affordable:
+            return e
         width = len(cotangents)
         rows = np.repeat(which, width)
         for unit in self._other_units(e, rows):
-            poor = _poor(e) | ~np.isin(e.kind, (SMOOTH, UNDEFINED))
+            poor = _poor(e) | ~plain(e.kind)
             poor &= unit[rows] != self.unit[rows]
             columns = np.flatnonzero(poor.reshape(which.size, width).any(axis=1))
             if not columns.size:
@@ -366,7 +377,7 @@ def _elements_of(b: Block, q: int, coordinate: Array, keep: Array, c: Checker, u
 
 def _poor(e: Estimate) -> Array:
     """Which lanes other steps may tell more about."""
-    return ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & np.isin(e.kind, (SMOOTH, UNDEFINED))
+    return ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & plain(e.kind)
 
 
 def _pick(e: Estimate, lanes: Array) -> Estimate:

@@ -23,8 +23,8 @@ from .contract import Problem, contract, where
 from .directions import directions, power
 from .forward import forward
 from .numeric import KINDS, SMOOTH
-from .precise import Analytic, Precise, analytic_pair, coordinates, lanes_of, like_view
-from .report import InputReport, Report, Row
+from .precise import Analytic, Precise, coordinates, lanes_of, like_view
+from .report import InputReport, Report, Row, plural
 from .subject import GivenSubject, PairSubject, Subject, TensorSubject
 
 Array = NDArray[Any]
@@ -220,7 +220,7 @@ def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, s
     if reverse:
         report.problems += contract(p, rng)
     if not report.problems and p.n and p.m:
-        c = Checker(p, Derivatives(analytic_pair(p) if reverse else []), rng)
+        c = Checker(p, Derivatives(p.sides if reverse else []), rng)
         if reverse:
             _numbers(c, report, detail)
             _native(c, report)
@@ -425,17 +425,21 @@ def _conclude(report: Report, subject: Subject) -> Report:
         report.reason = first.message
     elif report.wrong:
         report.verdict = "fail"
-        count = f"{report.wrong} of {report.compared} derivatives are wrong"
+        count = (
+            f"{report.wrong} of {plural(report.compared, 'derivative')} {'is' if report.compared == 1 else 'are'} wrong"
+        )
         report.reason = f"{count}; the worst: {report.rows[0].sentence()}" if report.rows else count
     elif report.undecided:
         report.verdict = "inconclusive"
         first_unsure = report.unsure[0].sentence() if report.unsure else ""
-        share = f"{report.undecided} of {report.compared} derivatives could not be decided; {first_unsure}"
+        share = f"{report.undecided} of {plural(report.compared, 'derivative')} could not be decided; {first_unsure}"
         report.reason = report.reason or share
     elif not subject.varied:
         report.reason = "there is no floating input: nothing to differentiate"
     elif not report.compared:
         report.reason = "there are no elements: nothing can be wrong but shape and dtype"
     else:
-        report.reason = f"all {report.compared} derivatives lie within the error bars of the differences"
+        one = "the derivative lies within the error bar" if report.compared == 1 else ""
+        many = f"all {report.compared} derivatives lie within the error bars"
+        report.reason = f"{one or many} of the differences"
     return report

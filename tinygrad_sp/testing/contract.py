@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import subject as subjects
-from .precise import AFFORDABLE, Analytic, Precise, analytic_pair, lanes_of, split
+from .precise import AFFORDABLE, Precise, lanes_of, split
 
 Array = NDArray[Any]
 
@@ -148,7 +148,7 @@ def _near(a: list[Any], b: list[Any]) -> bool:
 
 def _linear(p: Precise, v: Array, w: Array) -> list[Problem]:
     """Sums, multiples (large, small, negative, zero) of cotangents give sums and multiples of gradients."""
-    a: Analytic = analytic_pair(p)[0]
+    a = p.sides[0]
     finite = np.isfinite(p.f)
     v, w = v * finite, w * finite
     with np.errstate(all="ignore"):

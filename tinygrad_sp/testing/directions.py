@@ -7,6 +7,7 @@ element is found by halving: O(log n) evaluations.  Elements at a kink are set a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .precise import AFFORDABLE
 Array = NDArray[Any]
 
 NORM = 1e-12  # nothing is claimed below this share of what all elements contribute
+ROUGH = np.array([4.0**-7])  # the step of a quick look
 ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
 
 
@@ -27,7 +29,8 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
     """Compare directional derivatives through a block of coordinates."""
     found: list[Entries] = []
     zero = c.p.x[b.start : b.stop] == 0
-    masks = [~zero] * (DIRECTIONS if samples and c.p.n <= 10 * AFFORDABLE else 2)
+    many = 2 if b.stop - b.start == c.p.n else 1  # of several inputs each has its own
+    masks = [~zero] * ((DIRECTIONS if samples else 2) if c.affordable else many)
     if zero.any():
         masks = [zero, *masks] if (~zero).any() else [zero, zero]
     rows, names = _rows(c)
@@ -35,7 +38,7 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
         u = _direction(c, b, mask)
         found.append(_compare(c, u, rows, names))
         if (found[-1].status == WRONG).any():
-            found[-1:] = _pursue(c, b, u, rows, names, found[-1])
+            found[-1:] = (_pursue if c.affordable else _hurry)(c, u, rows, names, found[-1])
             break
     if samples and (b.stop - b.start) <= AFFORDABLE // 10 and not any((e.status == WRONG).any() for e in found):
         found.append(_samples(c, b))
@@ -74,8 +77,7 @@ def _direction(c: Checker, b: Block, mask: Array) -> Array:
 
 def _compare(c: Checker, u: Array, rows: Array, names: Array, short: bool = False, factor: float = 1.0) -> Entries:
     """Compare along one direction, for a few sums of outputs; `factor` moves the ladder, not the answer."""
-    steps = c.steps[3:9] if short else c.steps if c.p.n <= 10 * AFFORDABLE else c.steps[1:14]
-    s = c.p.ladder(u * factor, steps, weights=rows.astype(c.p.x.dtype))
+    s = c.p.ladder(u * factor, c.steps[3:9] if short else c.steps, weights=rows.astype(c.p.x.dtype))
     s.unit = s.unit * factor
     e = estimate(s)
     analytic, slack = np.empty(len(rows)), np.empty(len(rows))
@@ -89,7 +91,7 @@ def _compare(c: Checker, u: Array, rows: Array, names: Array, short: bool = Fals
     return Entries.of(np.full(len(rows), -1), names, analytic, slack, e)
 
 
-def _pursue(c: Checker, b: Block, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
+def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
     """A direction disagrees: find the elements, set aside those at kinks, and confirm what remains."""
     kept: list[Entries] = []
     u = u.copy()
@@ -100,7 +102,7 @@ def _pursue(c: Checker, b: Block, u: Array, rows: Array, names: Array, first: En
             first.status = wrong
             return [*kept, first]
         row = int(np.argmax(np.where(wrong == WRONG, first.excess, -1)))
-        i = _locate(c, u, rows[row : row + 1])
+        i = _locate(c, u, rows[row : row + 1], _off)
         one = c.columns([Block(i, i + 1, "columns")])
         kept.append(one)
         if not (one.status == WRONG).any() and not (one.estimate.kind == KINK).any():
@@ -112,28 +114,36 @@ def _pursue(c: Checker, b: Block, u: Array, rows: Array, names: Array, first: En
             return [*kept, first]
     if not any((e.status == WRONG).any() for e in kept):  # nothing but kinks so far: who knows
         first.status = np.where(first.status == RIGHT, RIGHT, UNSURE)
-    del b
     return [*kept, first]
 
 
-def _locate(c: Checker, u: Array, row: Array) -> int:
+def _hurry(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
+    """Among very many, look for one element by few evaluations: if it is wrong by itself, that is enough."""
+    row = int(np.argmax(np.where(first.status == WRONG, first.excess, -1)))
+    i = _locate(c, u, rows[row : row + 1], _roughly_off)
+    one = c.columns([Block(i, i + 1, "columns")])
+    if (one.status == WRONG).any():
+        return [one, first]
+    return _pursue(c, u, rows, names, first)
+
+
+def _locate(c: Checker, u: Array, row: Array, off: Callable[[Checker, Array, Array], float]) -> int:
     """Find one coordinate that disagrees.
 
     A ramp of weights over the coordinates says where a single wrong one is, as a centre of gravity; where that
     does not hold (several are wrong), the direction is halved and the half kept that disagrees more.
     """
-    name = np.array([-1])
     active = np.flatnonzero(u)
-    total = _off(c, u, row, name)
+    total = off(c, u, row)
     while active.size > 1:
-        near = _around(c, u, row, active, total) if active.size > 64 else None
+        near = _around(c, u, row, active, total, off) if active.size > 8 else None
         if near is not None:
             active, total = near
             continue
         half = active[: active.size // 2]
         part = np.zeros_like(u)
         part[half] = u[half]
-        here = _off(c, part, row, name)
+        here = off(c, part, row)
         rest = total - here
         if not abs(here) < abs(rest):
             active, total = half, here
@@ -142,28 +152,36 @@ def _locate(c: Checker, u: Array, row: Array) -> int:
     return int(active[0])
 
 
-def _around(c: Checker, u: Array, row: Array, active: Array, total: float) -> tuple[Array, float] | None:
+def _around(c: Checker, u: Array, row: Array, active: Array, total: float, off: Any) -> tuple[Array, float] | None:
     """Cut out the neighbourhood of the centre of gravity of the disagreement, if all of it is there."""
-    name = np.array([-1])
     ramp = np.zeros_like(u)
     ramp[active] = u[active] * np.linspace(0.5, 1, active.size).astype(u.dtype)
-    weighed = _off(c, ramp, row, name)
+    weighed = off(c, ramp, row)
     if not (np.isfinite(total) and np.isfinite(weighed) and total):
         return None
     place = (weighed / total - 0.5) * 2 * (active.size - 1)
-    width = max(active.size // 64, 8)
+    width = max(active.size // 64, 2)
     if not -width < place < active.size + width:
         return None
     some = active[max(int(place) - width, 0) : int(place) + width]
     part = np.zeros_like(u)
     part[some] = u[some]
-    inside = _off(c, part, row, name) if some.size else 0.0
+    inside = off(c, part, row) if some.size else 0.0
     return (some, inside) if abs(inside - total) < 0.2 * abs(total) else None
 
 
-def _off(c: Checker, u: Array, row: Array, name: Array) -> float:
-    e = _compare(c, u, row, name, short=True)
+def _off(c: Checker, u: Array, row: Array) -> float:
+    """Say by how much the rule is off along a direction."""
+    e = _compare(c, u, row, np.array([-1]), short=True)
     off = float(e.analytic[0] - e.estimate.value[0])
+    return off if np.isfinite(off) else np.inf
+
+
+def _roughly_off(c: Checker, u: Array, row: Array) -> float:
+    """Say so by one central difference: two evaluations."""
+    s = c.p.ladder(u, ROUGH, weights=row.astype(c.p.x.dtype))
+    numeric = float((s.plus - s.minus)[0, 0] / (2 * ROUGH[0]))
+    off = float(c.d.pull(row[0])[0] @ u.astype(np.float64)) - numeric
     return off if np.isfinite(off) else np.inf
 
 

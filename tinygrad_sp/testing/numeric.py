@@ -80,6 +80,11 @@ class Estimate:
         return cls(nan[0], nan[1], np.full(lanes, UNDEFINED), *nan[2:])
 
 
+def plain(kind: Array) -> Array:
+    """Say where a point is neither a kink nor a jump nor has an infinite slope."""
+    return np.asarray((kind == SMOOTH) | (kind == UNDEFINED))
+
+
 def ladder(longdouble: bool) -> Array:
     """Give the steps relative to the size of an element: from 1 down to 4e-12, or 6e-11 in float64.
 
@@ -164,21 +169,15 @@ def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
 
 def _believe(best: Array, radius: Array) -> tuple[Array, Array]:
     """Lepski's rule: from the smallest step up, while the intervals meet; the narrowest of those."""
-    lanes = best.shape[1]
-    low, high = np.full(lanes, -np.inf), np.full(lanes, np.inf)
-    value, bar = np.full(lanes, np.nan), np.full(lanes, np.inf)
-    going = np.ones(lanes, dtype=bool)
-    for v, r in zip(best[::-1], radius[::-1], strict=True):
-        known = np.isfinite(r)
-        wide = 3 * r
-        meets = (v - wide <= high) & (v + wide >= low)
-        going &= meets | ~known
-        use = going & known
-        low = np.where(use, np.maximum(low, v - wide), low)
-        high = np.where(use, np.minimum(high, v + wide), high)
-        finer = use & (r < bar)
-        value, bar = np.where(finer, v, value), np.where(finer, r, bar)
-    return value, bar
+    v, r = best[::-1], radius[::-1]
+    known = np.isfinite(r)
+    low, high = np.where(known, v - 3 * r, -np.inf), np.where(known, v + 3 * r, np.inf)
+    parted = np.zeros_like(known)
+    parted[1:] = (low[1:] > np.minimum.accumulate(high)[:-1]) | (high[1:] < np.maximum.accumulate(low)[:-1])
+    width = np.where(known & ~np.logical_or.accumulate(parted), r, np.inf)
+    narrowest = width.argmin(axis=0), np.arange(width.shape[1])
+    bar = width[narrowest]
+    return np.where(np.isfinite(bar), v[narrowest], np.nan), bar
 
 
 def _ratio(difference: Array, s: Samples) -> Array:
@@ -303,7 +302,7 @@ def merge(a: Estimate, b: Estimate) -> Estimate:
     What looks like a kink or an end, and is smooth on smaller steps, is only near.
     """
     agree = np.abs(a.value - b.value) <= 4 * (a.bar + b.bar)
-    special = (a.kind != SMOOTH) & (a.kind != UNDEFINED)
+    special = ~plain(a.kind)
     size = np.fmax(np.abs(a.left), np.abs(a.right))
     sharp = b.bar <= 1e-3 * np.where(np.isfinite(size), size, np.abs(b.value))
     near = special & (b.kind == SMOOTH) & (b.quantum == 0) & sharp

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,12 @@ class Precise:
         self.eps = self._rounding()
         self.m, self.n = self.f.size, self.x.size
         self.edges = np.cumsum([0, *(coordinates(a) for a in self.native)])
+        self.stacks = True  # whether many points may be tried as one longer array
+
+    @cached_property
+    def sides(self) -> list[Analytic]:
+        """The analytic side at the best precision it allows, and at one below."""
+        return _analytic_pair(self)
 
     def lowered(self) -> Precise:
         """See the same function in the next lower precision."""
@@ -139,29 +146,78 @@ class Precise:
         lanes = lanes_of(outputs)
         return lanes if lanes.size == self.m else np.full(self.m, np.nan)
 
-    def ladder(self, u: Array, steps: Array, lanes: Any = None, weights: Array | None = None) -> Samples:
-        """Sample along direction `u`; keep some lanes, or sums of lanes with the given weights (rows)."""
-        dtype = self.x.dtype
+    def ladder(
+        self, u: Array, steps: Array, lanes: Any = None, weights: Array | None = None, alike: bool = False
+    ) -> Samples:
+        """Sample along direction `u`; keep some lanes, or sums of lanes with the given weights (rows).
+
+        Where the function works element by element (``alike``, or on plain numbers), all steps are one call.
+        """
         keep = slice(None) if lanes is None else lanes
-        centre = self.f[keep]
+        centre, dtype = self.f[keep], self.x.dtype
         square = None if weights is None else (weights * weights).astype(dtype)
-        rows = []
-        moved = u != 0
-        whole = bool(moved.all())
-        for t in [sign * t for sign in (1, -1) for t in steps]:
-            x = self.x + dtype.type(t) * u
-            if not whole:
-                x = np.where(moved, x, self.x)
-            there = self.at(x)[keep]  # indexing with a list copies: outputs may be views of one buffer
-            if weights is None:
-                rows.append((there - centre, np.fmax(np.abs(there), np.abs(centre))))
-            else:
-                rows.append((weights @ (there - centre), np.sqrt(square @ (there * there))))
-        k = len(steps)
-        plus, minus = np.stack([r[0] for r in rows[:k]]), np.stack([r[0] for r in rows[k:]])
-        size = np.fmax(np.stack([r[1] for r in rows[:k]]), np.stack([r[1] for r in rows[k:]]))
+
+        def risen(there: Array) -> tuple[Array, Array]:
+            there = there[..., keep]  # indexing with a list copies: outputs may be views of one buffer
+            if weights is None or square is None:
+                return there - centre, np.fmax(np.abs(there), np.abs(centre))
+            return (there - centre) @ weights.T, np.sqrt((there * there) @ square.T)
+
+        signed, k = np.concatenate([steps, -steps]), len(steps)
+        together = self._stacked(self._points(u, signed)) if self._stacks(2 * k, alike) else None
+        if together is not None:
+            rise, size = risen(together)
+        else:
+            there = (self.at(self._points(u, t)) for t in signed)
+            rise, size = map(np.stack, zip(*map(risen, there), strict=True))
         eps = self.eps[keep] if weights is None else np.full(len(weights), self.eps.max(initial=0.0))
-        return Samples(steps, plus, minus, size, np.ones(plus.shape[1], dtype), eps.astype(dtype))
+        size = np.fmax(size[:k], size[k:])
+        return Samples(steps, rise[:k], rise[k:], size, np.ones(rise.shape[1], dtype), eps.astype(dtype))
+
+    def _points(self, u: Array, t: Any) -> Array:
+        """Go `t` times `u` from x, for every t a row; what does not move stays as it is, a negative zero too."""
+        x: Array = self.x + np.asarray(t, self.x.dtype)[..., None] * u
+        moved = u != 0
+        return x if moved.all() else np.where(moved, x, self.x)
+
+    def _stacks(self, count: int, alike: bool) -> bool:
+        """Whether to try that many points in one call."""
+        numbers = all(a.ndim == 0 for a in (*self.inputs, *self.outputs))
+        return self.stacks and (alike or numbers) and self.n * count <= WIDE
+
+    def _stacked(self, points: Array) -> Array | None:
+        """Evaluate at many points in one call, as rows of a longer array; None unless that is the same function.
+
+        It is if it gives the value at x, known already, wherever x stands, and at the farthest points and one
+        near what it gives for each alone, to the last bit.
+        """
+        self.stacks = False  # until it is seen to work
+        many = np.vstack([self.x, points, self.x])
+        arrays = [_long(many[:, i:j], a) for i, j, a in zip(self.edges[:-1], self.edges[1:], self.inputs, strict=True)]
+        try:
+            outputs = self.subject.call(arrays)
+            rows = np.hstack([real_view(o).reshape(len(many), -1) for o in outputs])
+        except Exception:
+            return None
+        like = [(_long_shape(len(many), a), a.dtype) for a in self.outputs]
+        if [(o.shape, o.dtype) for o in outputs] != like:
+            return None
+        single = {0: self.f, len(many) - 1: self.f}
+        single.update({i + 1: self.at(points[i]) for i in (0, 6, len(points) // 2)})
+        if all(np.array_equal(rows[i], value, equal_nan=True) for i, value in single.items()):
+            self.stacks = True
+            return np.asarray(rows[1:-1])
+        return None
+
+
+def _long_shape(count: int, like: Array) -> tuple[int, ...]:
+    """Give the shape of `count` arrays one after another."""
+    return (count * like.shape[0], *like.shape[1:]) if like.ndim else (count,)
+
+
+def _long(rows: Array, like: Array) -> Array:
+    """Put arrays, given as rows of coordinates, one after another."""
+    return np.ascontiguousarray(rows).view(like.dtype).reshape(_long_shape(len(rows), like))
 
 
 class Analytic:
@@ -203,7 +259,7 @@ class Analytic:
         return lanes_of([np.broadcast_to(t, o.shape).astype(o.dtype) for t, o in zip(found, self.out, strict=True)])
 
 
-def analytic_pair(p: Precise, x: Array | None = None) -> list[Analytic]:
+def _analytic_pair(p: Precise) -> list[Analytic]:
     """Give the analytic side at the best precision it allows and at one below, to measure its rounding."""
     found: list[Analytic] = []
     for dtype in (p.work, np.float64, np.float32, None):
@@ -212,7 +268,7 @@ def analytic_pair(p: Precise, x: Array | None = None) -> list[Analytic]:
         if any(a.dtype == dtype for a in found) or (dtype is np.float32 and p.n > AFFORDABLE):
             continue
         try:
-            candidate = Analytic(p, dtype, x)
+            candidate = Analytic(p, dtype)
             candidate.pull(np.ones(p.m))
             found.append(candidate)
         except Exception:

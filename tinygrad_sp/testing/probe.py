@@ -18,7 +18,7 @@ from .blocks import Block, Checker, Derivatives
 from .compare import WRONG, Entries, join_entries
 from .directions import directions
 from .numeric import ladder
-from .precise import AFFORDABLE, Precise, analytic_pair, cast, lanes_of, split
+from .precise import AFFORDABLE, Precise, cast, lanes_of, split
 
 Array = NDArray[Any]
 
@@ -112,7 +112,7 @@ def _another(c: Checker, arrays: list[Array]) -> Checker | None:
     p = Precise(subject)
     if not np.isfinite(p.f).any():
         return None
-    other = Checker(p, Derivatives(analytic_pair(p)), c.rng)
+    other = Checker(p, Derivatives(p.sides), c.rng)
     other.patient = False
     other.steps = other.steps[1:14]  # a shorter ladder: what is rough there need not be resolved
     return other

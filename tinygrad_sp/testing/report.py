@@ -43,6 +43,15 @@ class Row:
         return f"{self.where}{to}: the rule gives {number(self.analytic, self.bar)}, differences give {numeric}{more}"
 
 
+def plural(count: int, name: str) -> str:
+    """Count things in words.
+
+    >>> plural(1, "derivative"), plural(2, "derivative")
+    ('1 derivative', '2 derivatives')
+    """
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
 def number(x: float, bar: float) -> str:
     """Write a number with as many digits as its error bar is worth.
 
@@ -173,10 +182,10 @@ class Report:
         if len(self.inputs) > 8:
             checked += f", and {len(self.inputs) - 8} more"
         median, worst = self.power
-        lines = [f"checked {self.name} by {checked or 'nothing'}: {self.compared} comparisons"]
+        lines = [f"checked {self.name} by {checked or 'nothing'}: {plural(self.compared, 'comparison')}"]
         if np.isfinite(median):
             lines.append(f"a relative error of {median:.1g} would have been seen (median), {worst:.1g} (worst)")
-        effort = f"{self.evaluations} evaluations in {self.precision}, {self.pulls} gradients"
+        effort = f"{plural(self.evaluations, 'evaluation')} in {self.precision}, {plural(self.pulls, 'gradient')}"
         lines.append(f"{effort}, {self.seconds * 1e3:.3g} ms; repeat with seed={self.seed}")
         return lines
 
