@@ -1,7 +1,9 @@
 """Bad input: one clear exception each, by its text, after which every Tensor that the user holds is as it was."""
 
 import contextlib
+import copy
 import datetime
+import pickle
 import types
 import warnings
 from decimal import Decimal
@@ -13,6 +15,7 @@ import pytest
 import tinygrad_sp as tg
 from tinygrad_sp import dispatch, graph
 from tinygrad_sp.ops.matrix_rules import refuse
+from tinygrad_sp.sweep import collect
 
 
 class Held:
@@ -424,15 +427,31 @@ def test_an_error_in_backward_shows_the_line_that_called_the_op(held):
         np.sum(v**3 + w).backward()
 
 
-def test_the_line_of_any_op_is_known_under_annotate(held):
+def test_the_line_of_every_op_is_known(held):
     zero = held.leaf[0, 0] - 1.0
-    with np.errstate(divide="raise"):
-        with refused(held, FloatingPointError, "divide by zero", "backward of Sqrt", "with tg.annotate():"):
-            tg.sqrt(zero).backward()
-        with tg.annotate():
-            y = tg.sqrt(zero) + 0.0  # the root
-        with refused(held, FloatingPointError, "backward of Sqrt", "test_errors.py", "# the root"):
-            y.backward()
+    y = tg.sqrt(zero) + 0.0  # the root
+    with (
+        np.errstate(divide="raise"),
+        refused(held, FloatingPointError, "backward of Sqrt", "test_errors.py", "# the root"),
+    ):
+        y.backward()
+
+
+def test_nodes_know_the_users_line_however_they_were_made(held):
+    x, m = held.leaf, tg.Tensor(np.eye(2))
+    here = [np.exp(x), x * 2.0, 2.0 - x, x.sum(), np.sum(x), x[0], tg.softplus(x), np.linalg.qr(m).R]  # all
+    (looped,) = [x * 2 for _ in range(1)]  # in a comprehension
+    seen = [node for y in here for node in collect([y.node]) if not node.is_end]
+    assert len(seen) > len(here)  # R, and what it was picked from
+    assert {str(node.where).partition(": ")[2] for node in seen} == {line(seen[0])}
+    assert line(seen[0]).endswith("# all") and line(looped.node).endswith("# in a comprehension")
+    assert x.node.where is None
+    for again in (pickle.loads(pickle.dumps(here[1])), copy.deepcopy(here[1])):
+        assert again.node.where == here[1].node.where
+
+
+def line(node):
+    return str(node.where).partition(": ")[2]
 
 
 def test_a_hook_that_raises(held):
@@ -468,8 +487,7 @@ def test_errors_of_every_kind_keep_their_text_and_are_told_apart(error):
 
 
 def test_released_twice_shows_the_line(held):
-    with tg.annotate():
-        y = held.leaf * held.leaf  # squared
+    y = held.leaf * held.leaf  # squared
     y.sum().backward()
     with refused(held, RuntimeError, "second time", "# squared"):
         y.sum().backward()

@@ -8,7 +8,7 @@ dL/da + i dL/db, so phi'(0) = Re sum(conj(grad) * u).
 """
 
 import functools
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 import warnings
@@ -397,3 +397,40 @@ def noticed(op, case, complex_):
     except AssertionError as error:
         return "derivative at" in str(error)
     return False
+
+
+def _small():
+    if importlib.util.find_spec("scipy"):
+        importlib.import_module("tinygrad_sp.scipy.special")
+    return [op for op in OPS if op.small and not op.own and op.backward is not None and not op.name.startswith("_")]
+
+
+def _arguments(op, shape, dtype):
+    """Arrays of a form, and beside them what does not change the form of the result."""
+    x = np.full(shape, 0.5, dtype)
+    if op.arity == 1:
+        return [(x,)]
+    others = (x, np.ones(shape, np.int8), np.ones(shape, bool), np.ones(shape, np.float32), 0.5, 1, np.float64(1))
+    return [pair for other in others for pair in ((x, other), (other, x))]
+
+
+@pytest.mark.parametrize("op", _small(), ids=lambda op: op.name)
+@quietly
+def test_rules_of_small_ops_keep_the_form(op):
+    """The sweep does not look at a cotangent where the parent's form is the result's, a float64 array's."""
+    dtype = np.dtype(np.float64)
+    for shape in ((3,), (2, 1), (0,), (70_000,)):
+        for arrays in _arguments(op, shape, dtype):
+            try:
+                out = op.forward(*arrays)
+            except TypeError:
+                continue
+            if (out.shape, out.dtype) != (shape, dtype):
+                continue
+            for x, rule in zip(arrays, op.backward, strict=True):
+                if (np.shape(x), getattr(x, "dtype", None)) == (shape, dtype):
+                    try:
+                        c = rule(np.ones_like(out), out, *arrays)
+                    except (NotImplementedError, TypeError, OverflowError):
+                        continue  # it has none, or not for such numbers, and says so
+                    assert type(c) is np.ndarray and (c.shape, c.dtype) == (shape, dtype), (rule, arrays)

@@ -15,13 +15,15 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from importlib import import_module
 from itertools import count
+from types import CodeType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .places import Place
+from .places import Place, place_of
 
 Array = Any  # an ndarray, a NumPy scalar, or anything that speaks NumPy's protocols
 Rule = Callable[..., Any]
@@ -33,8 +35,9 @@ OPS: list[Op] = []
 """Every op that was ever declared, in order: what the tests walk."""
 
 new: Callable[[type], Any] = object.__new__
-next_age = count().__next__  # atomic, so threads may record at the same time
-_ndarray, _float64 = np.ndarray, np.float64
+ages = count()
+next_age = ages.__next__  # atomic, so threads may record at the same time
+_ndarray, _float64, _f8 = np.ndarray, np.float64, np.dtype(np.float64)
 PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, bool))
 
 
@@ -97,10 +100,10 @@ class Node:
     The fields ``px, py, out, x, y`` are an elementwise op's parents and kept values.  They are slots and not
     tuples because that makes a node one object instead of three: 0.3 microseconds less per op, and a third
     of the work for the garbage collector.  Every other op keeps ``rest = (parents, out, arrays, params)``.
-    Read them through `parents`, `kept` and `params`.
+    Read them through `parents`, `kept` and `params`.  The user's line that called the op is `where`.
     """
 
-    __slots__ = ("__weakref__", "age", "form", "op", "out", "owner", "px", "py", "rest", "where", "x", "y")
+    __slots__ = ("__weakref__", "age", "at", "code", "form", "op", "out", "owner", "px", "py", "rest", "x", "y")
 
     op: Op
     age: int
@@ -111,7 +114,8 @@ class Node:
     out: Array
     x: Array
     y: Array
-    where: Place  # the user's line that called the op, where that was noted
+    code: CodeType | Place  # the user's that called the op; of a node that was unpickled, already the line
+    at: int  # the instruction in it
     rest: tuple[tuple[Node | None, ...], Array, tuple[Array, ...], dict[str, Any]]
 
     @property
@@ -132,6 +136,12 @@ class Node:
     def params(self) -> dict[str, Any]:
         """The op's keyword parameters."""
         return {} if self.op.small else self.rest[3]
+
+    @property
+    def where(self) -> Place | None:
+        """The user's line that called the op; None for a leaf."""
+        code = getattr(self, "code", None)
+        return place_of(code, self.at) if isinstance(code, CodeType) else code
 
     @property
     def is_end(self) -> bool:
@@ -157,10 +167,9 @@ class Node:
         return f"<Node {self.op.name} shape={self.shape} dtype={self.dtype} age={self.age}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = [
-            name for name in Node.__slots__ if name not in ("__weakref__", "age", "owner") and hasattr(self, name)
-        ]
-        return _remade, ({name: getattr(self, name) for name in fields},)
+        fresh = ("__weakref__", "age", "at", "owner")
+        fields = {name: getattr(self, name) for name in Node.__slots__ if name not in fresh and hasattr(self, name)}
+        return _remade, (fields | {"code": self.where},)  # Python's code objects can't be pickled
 
 
 def _remade(fields: dict[str, Any]) -> Node:
@@ -179,7 +188,16 @@ def _nobody() -> None:
 
 def form_of(value: Array) -> Form:
     """Shape and dtype of a value; for a float64 scalar, by far the commonest, just its type."""
-    return _float64 if type(value) is _float64 else (value.shape, value.dtype)
+    if type(value) is _float64:
+        return _float64
+    shape, dtype = value.shape, value.dtype
+    return _shared(shape) if dtype is _f8 and shape else (shape, dtype)
+
+
+@lru_cache(1024)
+def _shared(shape: tuple[int, ...]) -> Form:
+    """Return the same object for float64 arrays of the same shape: see `hotpath`."""
+    return shape, _f8
 
 
 class Spec:

@@ -3,17 +3,22 @@
 One recorder per arity, no ``*args``, no helper call on the way, slots instead of tuples: 0.55 microseconds per
 recorded op where the general ``record.record`` needs 2.5.  Whatever is out of the ordinary (a mode, a level, a
 list, an array that the user may write into) goes the general way.
+
+A float64 array shares the object that says so with an argument of the same shape: 0.1 microseconds less per op, for
+the sweep need not look at shapes and dtypes then, and the garbage collector has one object less to look at.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from sys import _getframe as caller
 from typing import Any
 
 import numpy as np
 
-from .graph import MODE, PLAIN, Node, Op, Rule, Traced, apply, declare, new, next_age, plain, reads
+from .graph import MODE, PLAIN, Node, Op, Rule, Traced, ages, apply, declare, new, plain, reads
+from .places import USERS, user_frame
 from .record import explained
 
 Tensor: type[Traced] = Traced  # tensor.py puts its class here
@@ -99,18 +104,28 @@ def _unary(op: Op, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
         if px is None:
             result.node = None
             return result
-        node = new(Node)
+        node = Node()
         node.op, node.px, node.py = op, px, None
         node.out = value if keep_out else None
         node.x = x._value if keep_x else None
         if type(value) is _float64:
             node.form = _float64
         else:
-            dtype = value.dtype
-            node.form = (value.shape, dtype)
-            if dtype is not _f8 and dtype.kind == "c":
-                node.op = op.conjugate
-        node.age = next_age()
+            shape, dtype = value.shape, value.dtype
+            if dtype is _f8:
+                form = px.form
+                node.form = form if type(form) is tuple and form[0] == shape and form[1] is _f8 else (shape, _f8)
+            else:
+                node.form = (shape, dtype)
+                if dtype.kind == "c":
+                    node.op = op.conjugate
+        frame = caller(1)
+        code = frame.f_code
+        if code.co_filename not in USERS:
+            frame = user_frame(frame)
+            code = frame.f_code
+        node.code, node.at = code, frame.f_lasti
+        node.age = next(ages)
         result.node = node
         return result
 
@@ -158,17 +173,17 @@ def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any],
                 plain(value, op.name)
                 result.node = None
                 return result
-            node = new(Node)
+            node = Node()
             node.out = value if out_y else None
             node.x = (vx.copy() if type(vx) is _ndarray and type(x) is not Tensor else vx) if x_y else None
             node.y = vy if y_y else None
         elif py is None:
-            node = new(Node)
+            node = Node()
             node.out = value if out_x else None
             node.x = vx if x_x else None
             node.y = (vy.copy() if type(vy) is _ndarray and type(y) is not Tensor else vy) if y_x else None
         else:
-            node = new(Node)
+            node = Node()
             node.out = value if out_b else None
             node.x = vx if x_b else None
             node.y = vy if y_b else None
@@ -176,11 +191,21 @@ def _binary(op: Elementwise, kernel: Callable[..., Any]) -> Callable[[Any, Any],
         if type(value) is _float64:
             node.form = _float64
         else:
-            dtype = value.dtype
-            node.form = (value.shape, dtype)
-            if dtype is not _f8 and dtype.kind != "f":
-                node.op = _other(op, vx, vy, dtype)
-        node.age = next_age()
+            shape, dtype = value.shape, value.dtype
+            if dtype is _f8:
+                form = (py if px is None else px).form
+                node.form = form if type(form) is tuple and form[0] == shape and form[1] is _f8 else (shape, _f8)
+            else:
+                node.form = (shape, dtype)
+                if dtype.kind != "f":
+                    node.op = _other(op, vx, vy, dtype)
+        frame = caller(1)
+        code = frame.f_code
+        if code.co_filename not in USERS:
+            frame = user_frame(frame)
+            code = frame.f_code
+        node.code, node.at = code, frame.f_lasti
+        node.age = next(ages)
         result.node = node
         return result
 

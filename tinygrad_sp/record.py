@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .graph import MODE, Array, Form, Node, Op, Spec, Traced, apply, form_of, new, next_age, plain
-from .places import user_place
+from .places import note_caller
 
 _ndarray, _float64 = np.ndarray, np.float64
 
@@ -89,8 +89,7 @@ def make_node(
             return None
     node: Node = new(Node)
     node.op, node.form, node.age = op, form, next_age()
-    if op.unusual and (op.own or op.may_raise):
-        node.where = user_place()
+    note_caller(node)
     keeps = op.keeps
     last = len(keeps) - 1
     if op.small:
@@ -143,6 +142,7 @@ def picked(node: Node, i: int, value: Array) -> Node:
     """Make the node of one of several results."""
     pick: Node = new(Node)
     pick.op, pick.form, pick.age = _Pick.op, form_of(value), next_age()
+    pick.code, pick.at = node.code, node.at
     pick.rest = ((node,), None, (None,), {"i": i})
     return pick
 

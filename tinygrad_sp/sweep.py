@@ -113,7 +113,8 @@ def sweep(
                             continue
                 # The two commonest kinds of node are spelled out, and so is adding to `pending`: helper calls and
                 # argument tuples would double the 0.5 microseconds that this loop needs per node.
-                op = node.op
+                # A form is shared where nothing was broadcast or cast (see `hotpath`): the cotangent fits then.
+                op, made = node.op, node.form
                 kind = op.kind
                 if kind == BINARY and fast:
                     parent: Any = node.px
@@ -122,7 +123,7 @@ def sweep(
                         if masked:
                             c = strong_zero(node, grad, c)
                         form = parent.form
-                        if type(c) is not form:
+                        if type(c) is not form and (form is not made or form is _float64):
                             c = fit(c, form)
                         if parent not in pending:
                             pending[parent] = c
@@ -136,7 +137,7 @@ def sweep(
                         if masked:
                             c = strong_zero(node, grad, c)
                         form = parent.form
-                        if type(c) is not form:
+                        if type(c) is not form and (form is not made or form is _float64):
                             c = fit(c, form)
                         if parent not in pending:
                             pending[parent] = c
@@ -150,7 +151,7 @@ def sweep(
                     if masked:
                         c = strong_zero(node, grad, c)
                     form = parent.form
-                    if type(c) is not form:
+                    if type(c) is not form and (form is not made or form is _float64):
                         c = fit(c, form)
                     if parent not in pending:
                         pending[parent] = c
@@ -242,7 +243,7 @@ def plan_sweep(roots: list[Node], ends: set[Node] | None, through: bool = False,
                 "backward a second time through a graph whose kept values were released by the first: "
                 "pass retain_graph=True to the first backward (or, if a parameter was updated in place while "
                 "recording, update it under `with tg.no_grad():`)"
-                + (f"\n  released: what was called at {node.where}" if hasattr(node, "where") else "")
+                + (f"\n  released: what was called at {node.where}" if node.where else "")
             )
     order.sort(key=_by_age, reverse=True)
     if ends is not None:
@@ -401,7 +402,7 @@ def _add(pending: dict[Node, Any], owned: set[Node], node: Node, cotangent: Any)
         return
     old = pending[node]
     if node in owned and type(old) is _ndarray is type(cotangent):
-        np.add(old, cotangent, out=old)
+        old += cotangent
         return
     pending[node] = total = old + cotangent
     if type(total) is _ndarray:

@@ -54,8 +54,8 @@ def test_backward():
     text = fails(f)
     assert "the backward of Sqrt made inf at [1] of the cotangent of argument 0" in text
     assert "the result is 0.0" in text and "the cotangent is 1.0" in text and "tg.sqrt(x).sum().backward()" in text
-    y = tg.sqrt(x).sum()
-    assert "put the forward pass inside" in fails(y.backward)
+    y = tg.sqrt(x).sum()  # outside of debug_nans
+    assert "# outside of debug_nans" in fails(y.backward)
     assert x.grad is None
 
 

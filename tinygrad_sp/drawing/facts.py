@@ -17,7 +17,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..graph import LEAF_KIND, MODE, RELEASED, Mode, Node, Op, Traced, mode_is
-from ..places import user_place
 from ..sweep import sweep
 
 NOTED: WeakKeyDictionary[Node, tuple[Any, tuple[Any, ...]]] = WeakKeyDictionary()
@@ -31,7 +30,7 @@ _OWN = str(Path(__file__).parent.parent)
 
 @contextmanager
 def annotate() -> Iterator[None]:
-    """Note of every op inside its value, its constants, and the file and line that called it.
+    """Note of every op inside its value and its constants, and have `draw` show the file and line that called it.
 
     A context manager, and a decorator.  `draw` and ``y.explain()`` show what was noted; outside of it they show
     those values that the graph keeps for its rules.  Recording takes several times longer inside.
@@ -60,8 +59,7 @@ def annotate() -> Iterator[None]:
 
 
 def note(node: Node, values: Sequence[Any], out: Any) -> None:
-    """Note what went into a node and what came out, and where."""
-    node.where = user_place()
+    """Note what went into a node and what came out."""
     constants = []
     for value, parent in zip(values, node.parents, strict=True):
         small = is_plain(value) and np.size(value) <= MOST_NOTED
@@ -79,7 +77,7 @@ def is_plain(value: Any) -> bool:
 
 def place(node: Node) -> str:
     """Return "file:line" of the call that made a node, if that was asked for."""
-    return node.where.short if node in NOTED and hasattr(node, "where") else ""
+    return node.where.short if node in NOTED and node.where else ""
 
 
 # ---------------------------------------------------------------------------------------------- names

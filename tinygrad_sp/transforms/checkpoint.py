@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..graph import Node, Op, Traced, make_tensor, new, next_age, recording
+from ..places import note_caller
 from ..record import picked
 from ..sweep import sweep
 from .batching import Batched, batch_of
@@ -147,6 +148,7 @@ def _node(parents: tuple[Node, ...], again: _Again) -> Node:
     node: Node = new(Node)
     node.op, node.form, node.age = _Checkpoint.op, tuple, next_age()
     node.rest = (parents, (np.float64(0),), (None,) * len(parents), {"again": again, "parents": parents})
+    note_caller(node)
     return node
 
 

@@ -55,10 +55,8 @@ def _finite(x: Any) -> bool:
     return x.dtype.kind not in "fc" or bool(np.isfinite(x).all())
 
 
-def _watch(op: Op, values: Sequence[Any], params: dict[str, Any], out: Any, node: Node | None) -> None:
+def _watch(op: Op, values: Sequence[Any], params: dict[str, Any], out: Any, _node: Node | None) -> None:
     """Look at an op's result."""
-    if node is not None:
-        node.where = user_place()
     for part in out if type(out) is tuple else (out,):
         if part is None or _finite(part) or not all(map(_finite, values)):
             continue
@@ -89,10 +87,9 @@ def _watch_rule(node: Node, argument: int, grad: Any, cotangent: Any) -> None:
     if isinstance(out, (np.ndarray, np.generic, Traced)):
         values["the result"] = out
     values |= {f"the cotangent{i or ''}": g for i, g in enumerate(parts) if g is not None}
-    where = getattr(node, "where", "called outside of debug_nans: put the forward pass inside to see where")
     raise FloatingPointError(
         f"the backward of {node.op.name} made {what} at {index} of the cotangent of argument {argument}, from finite "
-        f"values: {_named(values, cotangent, index)}\n  {where}"
+        f"values: {_named(values, cotangent, index)}"
     )
 
 
