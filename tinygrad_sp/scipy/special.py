@@ -22,14 +22,17 @@ import scipy.special as sc  # type: ignore[import-untyped, unused-ignore]
 
 from ..dispatch import implements
 from ..graph import Op, Rule
+from ..ops.activation import logistic
 from ..ops.axes import array
-from ..ops.elementwise import elementwise
+from ..ops.elementwise import LN2, LN10, elementwise
 from ..ops.softmax import log_softmax, logsumexp, softmax
+from .pairs import beta_slope, psi_gap
 
 __all__ = [
     "beta",
     "betainc",
     "betaln",
+    "cbrt",
     "digamma",
     "entr",
     "erf",
@@ -37,11 +40,15 @@ __all__ = [
     "erfcinv",
     "erfcx",
     "erfinv",
+    "exp2",
+    "exp10",
     "expit",
+    "expm1",
     "gamma",
     "gammainc",
     "gammaincc",
     "gammaln",
+    "gammasgn",
     "i0",
     "i0e",
     "i1",
@@ -61,6 +68,7 @@ __all__ = [
     "kv",
     "kve",
     "lambertw",
+    "log1p",
     "log_expit",
     "log_ndtr",
     "log_softmax",
@@ -72,6 +80,7 @@ __all__ = [
     "polygamma",
     "psi",
     "rel_entr",
+    "rgamma",
     "softmax",
     "xlog1py",
     "xlogy",
@@ -125,6 +134,31 @@ def _erfcx_slope(x: Any) -> Any:
     return np.where(far, total * (_TWO_OVER_ROOT_PI / 2), 2 * near * sc.erfcx(near) - _TWO_OVER_ROOT_PI)
 
 
+def _log_ratio_value(x: Any, y: Any) -> Any:
+    """log(x/y), also where x and y are nearly equal, and where x/y is out of range."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ratio, excess = x / y, (x - y) / y
+        inside = (ratio > np.finfo(ratio.dtype).tiny) & (ratio < np.inf)
+        near = (ratio > 0.5) & (ratio < 2)
+        far = np.where(inside, np.log(np.where(inside, ratio, 1.0)), np.log(x) - np.log(y))
+        return np.where(near, np.log1p(np.where(near, excess, 0.0)), far)[()]
+
+
+def _log_ndtr_slope_rule(g: Any, out: Any, x: Any) -> Any:
+    """-out * (out + x); left of 0, where that cancels, from the slope of erfcx."""
+    right = np.real(x) > 0
+    z = np.where(right, 0.0, -_ROOT_HALF * x)
+    return g * np.where(right, -out * (out + x), _erfcx_slope(z) / sc.erfcx(z) ** 2 / math.sqrt(math.pi))
+
+
+def _rgamma_slope(out: Any, x: Any) -> Any:
+    """-psi(x)/gamma(x); left of 1/2, where psi has poles, by the reflection 1/gamma(x) = gamma(1 - x)*sin(pi*x)/pi."""
+    left = np.real(x) < 0.5
+    here, there = np.where(left, x, 0.0), np.where(left, 1.0, x)
+    bracket = np.cos(np.pi * here) - sc.psi(1 - here) * np.sin(np.pi * here) / np.pi
+    return np.where(left, sc.gamma(1 - here) * bracket, -out * sc.psi(there))
+
+
 def _half_sum(f: Any, v: Any, x: Any) -> Any:
     return 0.5 * (f(v - 1, x) + f(v + 1, x))
 
@@ -164,6 +198,14 @@ def _kve_slope(v: Any, x: Any) -> Any:
 
 
 # fmt: off
+# Ops for rules: in what they are composed of, derivatives would cancel.
+_log_ratio: Any = elementwise(_log_ratio_value, lambda g, _o, x, _y: g / x, lambda g, _o, _x, y: -g / y,
+                              name="log_ratio", doc="log(x/y).", domain=(0.05, 9))
+_excess: Any = elementwise(lambda x, y: (y - x) / y, lambda g, _o, _x, y: -g / y, lambda g, _o, x, y: g * (x / y / y),
+                           name="excess", doc="1 - x/y.", domain=(0.05, 9))
+_log_ndtr_slope: Any = elementwise(lambda x: _ROOT_2_OVER_PI / sc.erfcx(-_ROOT_HALF * x), _log_ndtr_slope_rule,
+                                   name="log_ndtr_slope", doc="The derivative of log_ndtr.")
+
 # The normal distribution and its relatives.
 erf = special(sc.erf, lambda g, _o, x: g * (_TWO_OVER_ROOT_PI * np.exp(-x * x)), note="d/dx = 2/sqrt(pi)*exp(-x*x).")
 erfc = special(sc.erfc, lambda g, _o, x: g * (-_TWO_OVER_ROOT_PI * np.exp(-x * x)),
@@ -175,14 +217,14 @@ erfcinv = special(sc.erfcinv, lambda g, out, _x: -g * (np.exp(out * out) / _TWO_
                   note="d/dx = -sqrt(pi)/2*exp(erfcinv(x)**2).", domain=(0.05, 1.95))
 ndtr = special(sc.ndtr, lambda g, _o, x: g * (np.exp(-0.5 * x * x) / _ROOT_2_PI),
                note="d/dx = exp(-x*x/2)/sqrt(2*pi).")
-log_ndtr = special(sc.log_ndtr, lambda g, _o, x: g * (_ROOT_2_OVER_PI / sc.erfcx(-_ROOT_HALF * x)),
+log_ndtr = special(sc.log_ndtr, lambda g, _o, x: g * _log_ndtr_slope(x),
                    note="d/dx = sqrt(2/pi)/erfcx(-x/sqrt(2)).")
 ndtri = special(sc.ndtri, lambda g, out, _x: g * (np.exp(0.5 * out * out) * _ROOT_2_PI),
                 note="d/dx = sqrt(2*pi)*exp(ndtri(x)**2/2).", domain=(0.03, 0.97))
 
 # The logistic function.
-expit = special(sc.expit, lambda g, _o, x: g * (sc.expit(x) * sc.expit(-x)), note="d/dx = expit(x)*expit(-x).")
-logit = special(sc.logit, lambda g, _o, x: g / (x * (1 - x)), note="d/dx = 1/(x*(1 - x)).", domain=(0.03, 0.97))
+expit = special(sc.expit, lambda g, _o, x: g * logistic(x), note="d/dx = expit(x)*expit(-x).")
+logit = special(sc.logit, lambda g, _o, x: g / x / (1 - x), note="d/dx = 1/(x*(1 - x)).", domain=(0.03, 0.97))
 log_expit = special(sc.log_expit, lambda g, _o, x: g * sc.expit(-x), note="d/dx = expit(-x).")
 
 # The gamma function.
@@ -192,19 +234,19 @@ loggamma = special(sc.loggamma, lambda g, _o, x: g * sc.psi(x), note="d/dx = psi
 psi = special(sc.psi, lambda g, _o, x: g * sc.zeta(2.0, x), note="d/dx = zeta(2, x), for real x.")
 zeta = special(sc._ufuncs._zeta, _no_rule("zeta", "first argument"), lambda g, _o, s, q: g * (-s * sc.zeta(s + 1, q)),
                name="zeta", note="zeta(s, q), Hurwitz's: d/dq = -s*zeta(s + 1, q).")
-beta = special(sc.beta, lambda g, out, a, b: g * (out * (sc.psi(a) - sc.psi(a + b))),
-               lambda g, out, a, b: g * (out * (sc.psi(b) - sc.psi(a + b))),
-               note="d/dx = beta(x, y)*(psi(x) - psi(x + y)); where one argument is tiny beside the other, the "
-                    "difference loses digits, and its own derivative may lose all.", domain=(0.1, 9))
-betaln = special(sc.betaln, lambda g, _o, a, b: g * (sc.psi(a) - sc.psi(a + b)),
-                 lambda g, _o, a, b: g * (sc.psi(b) - sc.psi(a + b)),
-                 note="d/dx = psi(x) - psi(x + y); where y is tiny beside x, digits cancel.", domain=(0.1, 9))
+beta = special(sc.beta, lambda g, _o, a, b: g * beta_slope(a, b), lambda g, _o, a, b: g * beta_slope(b, a),
+               note="d/dx = beta(x, y)*(psi(x) - psi(x + y)); NaN where x + y is 0, -1, -2 ....", domain=(0.1, 9))
+betaln = special(sc.betaln, lambda g, _o, a, b: g * psi_gap(a, b), lambda g, _o, a, b: g * psi_gap(b, a),
+                 note="d/dx = psi(x) - psi(x + y); not finite where x + y is 0, -1, -2 ....", domain=(0.1, 9))
 gammainc = special(sc.gammainc, _no_rule("gammainc", "first argument"),
                    lambda g, _o, a, x: g * np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a)),
                    note="gammainc(a, x): d/dx = x**(a - 1)*exp(-x)/gamma(a).")
 gammaincc = special(sc.gammaincc, _no_rule("gammaincc", "first argument"),
                     lambda g, _o, a, x: -g * np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a)),
                     note="gammaincc(a, x): d/dx = -x**(a - 1)*exp(-x)/gamma(a).")
+
+rgamma = special(sc.rgamma, lambda g, out, x: g * _rgamma_slope(out, x), note="1/gamma(x): d/dx = -psi(x)/gamma(x).")
+gammasgn = elementwise(sc.gammasgn, None, name="gammasgn", doc="The sign of gamma(x), a constant.")
 
 # Bessel functions.
 j0 = special(sc.j0, lambda g, _o, x: -g * sc.j1(x), note="d/dx = -j1(x).")
@@ -239,6 +281,13 @@ k1e = special(sc.k1e, lambda g, _o, x: g * _kve_slope(1, x),
 kve = special(sc.kve, _no_rule("kve", "order"), lambda g, _o, v, x: g * _kve_slope(v, x),
               note="kve(v, x): d/dx = kve(v, x) - (kve(v - 1, x) + kve(v + 1, x))/2.")
 
+# SciPy's own ufuncs of what NumPy has too.
+expm1 = special(sc.expm1, lambda g, _o, x: g * np.exp(x), note="d/dx = exp(x).")
+log1p = special(sc.log1p, lambda g, _o, x: g / (1 + x), note="d/dx = 1/(1 + x).")
+cbrt = special(sc.cbrt, lambda g, out, _x: g / out / out / 3, note="d/dx = 1/(3*cbrt(x)**2).")
+exp2 = special(sc.exp2, lambda g, out, _x: g * (out * LN2), note="d/dx = exp2(x)*log(2).")
+exp10 = special(sc.exp10, lambda g, out, _x: g * (out * LN10), note="d/dx = exp10(x)*log(10).")
+
 # Entropies.
 xlogy = special(sc.xlogy, lambda g, _o, _x, y: g * np.log(y),
                 lambda g, _o, x, y: g * (x / np.where((x == 0) & (y == 0), 1.0, y)),
@@ -247,9 +296,9 @@ xlog1py = special(sc.xlog1py, lambda g, _o, _x, y: g * np.log1p(y),
                   lambda g, _o, x, y: g * (x / np.where((x == 0) & (y == -1), 1.0, 1 + y)),
                   note="d/dx = log1p(y), d/dy = x/(1 + y), 0 where x = 0 and y = -1.")
 entr = special(sc.entr, lambda g, _o, x: g * (-np.log(x) - 1), note="d/dx = -log(x) - 1.", domain=(0.05, 9))
-rel_entr = special(sc.rel_entr, lambda g, _o, x, y: g * (np.log(x / y) + 1), lambda g, _o, x, y: -g * (x / y),
+rel_entr = special(sc.rel_entr, lambda g, _o, x, y: g * (_log_ratio(x, y) + 1), lambda g, _o, x, y: -g * (x / y),
                    note="d/dx = log(x/y) + 1, d/dy = -x/y.", domain=(0.05, 9))
-kl_div = special(sc.kl_div, lambda g, _o, x, y: g * np.log(x / y), lambda g, _o, x, y: g * ((y - x) / y),
+kl_div = special(sc.kl_div, lambda g, _o, x, y: g * _log_ratio(x, y), lambda g, _o, x, y: g * _excess(x, y),
                  note="d/dx = log(x/y), d/dy = 1 - x/y.", domain=(0.05, 9))
 # fmt: on
 
