@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -182,6 +183,23 @@ def test_the_command_writes_what_it_measured(tmp_path, capsys):
     assert set(record["results"][0]["samples"]) == {BY_HAND, OURS}
     assert command.main(["--load", str(files[0])]) == 0
     assert "µs per op over NumPy" in capsys.readouterr().out
+
+
+def test_several_workloads_are_measured_each_in_a_process_of_its_own(tmp_path, capfd):
+    file = tmp_path / "results.json"
+    arguments = ["chain-scalar", "--peers", "--rounds", "1", "--json", str(file)]
+    assert command.main(arguments) == 0
+    out = capfd.readouterr()
+    assert "[2/2] chain-scalar-leaves" in out.err and "µs per op over NumPy" in out.out
+    record = json.loads(file.read_text())
+    assert [result["workload"] for result in record["results"]] == ["chain-scalar-constants", "chain-scalar-leaves"]
+
+
+def test_a_workload_whose_process_dies_is_named(monkeypatch, capsys, tmp_path):
+    dead = subprocess.CompletedProcess([], -9)
+    monkeypatch.setattr(command.subprocess, "run", lambda *_args, **_options: dead)
+    assert command.main(["chain-scalar", "--rounds", "1", "--json", str(tmp_path / "results.json")]) == 1
+    assert "chain-scalar-leaves: the process ended with exit code -9" in capsys.readouterr().err
 
 
 def test_the_command_refuses_unknown_names(capsys):

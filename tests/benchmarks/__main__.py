@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
+import tempfile
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +20,7 @@ from . import workloads as _workloads  # noqa: F401  (they enter themselves)
 from .adapters import BY_HAND, OURS, PEERS, Framework, load
 from .cases import WORKLOADS, choose
 from .measure import Effort, Result, Say, measure
-from .processes import measure_imports, measure_peak
+from .processes import ROOT, measure_imports, measure_peak
 
 IMPORTS = "import"
 NAMES = [*WORKLOADS, IMPORTS]
@@ -77,8 +79,29 @@ def measure_one(name: str, frameworks: dict[str, Framework], effort: Effort, say
     return [measure(frameworks, WORKLOADS[name], effort, say)]
 
 
+def run_apart(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Measure each workload in a process of its own: compiled functions and their memory are gone for the next."""
+    record: dict[str, Any] = {"results": [], "failed": [], "machine": machine.describe(), "versions": {}, "effort": {}}
+    peers = chosen.peers
+    with tempfile.TemporaryDirectory() as folder:
+        for i, name in enumerate(chosen.workloads, 1):
+            print(f"[{i}/{len(chosen.workloads)}] {name}", file=sys.stderr, flush=True)
+            file = Path(folder, f"{i}.json")
+            options = ["--rounds", str(chosen.rounds), "--limit", str(chosen.limit), "--json", str(file)]
+            command = [sys.executable, "-m", "tests.benchmarks", name, *options, "--peers", *peers]
+            code = subprocess.run(command, cwd=ROOT).returncode
+            if file.exists():
+                one = json.loads(file.read_text())
+                record = {**one, "results": record["results"] + one["results"], "failed": record["failed"]}
+                peers = [peer for peer in peers if peer in one["versions"]]  # those that are absent are named once
+            else:
+                print(f"{name}: the process ended with exit code {code}", file=sys.stderr, flush=True)
+                record["failed"].append(name)
+    return record
+
+
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Measure what was chosen, saying each result as it comes."""
+    """Measure what was chosen in this process, saying each result as it comes."""
     if warning := machine.busy():
         print(warning, file=sys.stderr)
     frameworks = find([BY_HAND, OURS, *chosen.peers])
@@ -101,7 +124,7 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the benchmark; the exit code is 1 if any framework's derivative is not the one by hand."""
+    """Run the benchmark; the exit code is 1 if any derivative is not the one by hand, or a workload did not end."""
     chosen = arguments(argv)
     if chosen.list:
         print(
@@ -114,7 +137,10 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # frameworks' own; a run is not a test
-        record = json.loads(chosen.load.read_text()) if chosen.load else run(chosen)
+        if chosen.load:
+            record = json.loads(chosen.load.read_text())
+        else:
+            record = (run_apart if len(chosen.workloads) > 1 and chosen.rounds else run)(chosen)
     results = [Result(**result) for result in record["results"]]
     if chosen.load:
         print(*(line for result in results for line in report.lines(result)), sep="\n")
@@ -124,7 +150,7 @@ def main(argv: list[str] | None = None) -> int:
         plot.draw(results, chosen.plot)
     if chosen.page:
         page.write(record, results, chosen.page, chosen.plot)
-    return int(any(result.wrong for result in results))
+    return int(any(result.wrong for result in results) or bool(record.get("failed")))
 
 
 if __name__ == "__main__":

@@ -35,12 +35,9 @@ This page and its picture are written by `python -m tests.benchmarks --page docs
 docs/benchmarks.svg`; run it to have the numbers of your own machine. Every workload is one forward and one backward
 pass (or what it says), written once for all frameworks, with the same derivative worked out by hand in NumPy beside
 it. All frameworks must compute that derivative before anything is timed. Then they take turns, round by round, in one
-process. A number is the median over the rounds of the ratio to hand-written NumPy *within* a round: 1 is what NumPy
-needs without any recording, 2 twice as long. `jax-jit` compiles the whole derivative beforehand, which is not
-counted; the others work op by op (tinygrad is lazy and compiles its kernels, once).
-
-`jax-jit` keeps the memory of all that it compiled: all workloads in one call need more than 24 GiB with it. Then
-measure a few workloads a call, or leave it out (`--peers torch jax ...`).
+process for each workload. A number is the median over the rounds of the ratio to hand-written NumPy *within* a round:
+1 is what NumPy needs without any recording, 2 twice as long. `jax-jit` compiles the whole derivative beforehand, which
+is not counted; the others work op by op (tinygrad is lazy and compiles its kernels, once).
 """
 
 
