@@ -191,3 +191,14 @@ def test_arguments_stand_where_numpy_has_them(call):
 def test_out_by_place_is_refused():
     with pytest.raises(TypeError, match=r"np.sum\(..., out=...\)"):
         np.sum(tg.Tensor([1.0, 2.0]), 0, None, np.zeros(()))
+
+
+def test_what_pad_refuses():
+    x = tg.Tensor([1.0, 2.0])
+    with pytest.raises(ValueError, match="does not take"):
+        np.pad(x, 1, "edge", stat_length=1)
+    with pytest.raises(NotImplementedError, match="function as mode"):
+        np.pad(x, 1, print)
+    with pytest.raises(ValueError, match=r"zero-size|no elements"):
+        np.pad(x, 1, "maximum", stat_length=0)
+    assert np.pad(x, 1, "empty").shape == (4,) and np.pad(x[:1], 2, "reflect", reflect_type="odd").tolist() == [1.0] * 5

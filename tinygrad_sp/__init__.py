@@ -31,6 +31,7 @@ from .ops.logaddexp import *
 from .ops.losses import *
 from .ops.matrices import *
 from .ops.ordering import *
+from .ops.padding import *
 from .ops.pooling import *
 from .ops.products import *
 from .ops.rectifier import *

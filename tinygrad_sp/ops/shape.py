@@ -30,7 +30,6 @@ __all__ = [
     "matrix_transpose",
     "meshgrid",
     "moveaxis",
-    "pad",
     "permute_dims",
     "ravel",
     "repeat",
@@ -342,43 +341,6 @@ def tile(x: Any, /, reps: Any) -> Any:
     pairs = reshape(x, [n for s in shape for n in (1, s)])
     wide = broadcast_to(pairs, [n for r, s in zip(times, shape, strict=True) for n in (r, s)])
     return reshape(wide, [r * s for r, s in zip(times, shape, strict=True)])
-
-
-@implements(np.pad)
-def pad(x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """Put a border round an array.
-
-    Parameters
-    ----------
-    x : Tensor or array_like
-        Any shape.
-    pad_width : int, (before, after) or one such pair per axis
-        As for ``numpy.pad``.
-    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        What the border holds.
-    constant_values : number
-        For mode "constant".
-
-    Raises
-    ------
-    NotImplementedError
-        For NumPy's other modes.
-    """
-    x = array(x)
-    if isinstance(pad_width, dict):
-        at = {negative_axis(a, x.ndim): w for a, w in pad_width.items()}
-        pad_width = [np.broadcast_to(at.get(a, 0), 2) for a in range(-x.ndim, 0)]
-    widths = tuple((int(a), int(b)) for a, b in np.broadcast_to(pad_width, (x.ndim, 2)))
-    if mode == "constant" and np.ndim(constant_values) == 0:
-        return Pad.apply(x, widths=widths, value=constant_values)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise NotImplementedError(
-            f"pad: mode={mode!r}; constant (one value), edge, reflect, symmetric or wrap is wanted"
-        )
-    for axis, width in zip(range(-x.ndim, 0), widths, strict=True):
-        if width != (0, 0):
-            x = x[along(axis, np.pad(np.arange(x.shape[axis]), width, mode=mode))]  # type: ignore[call-overload]
-    return x
 
 
 # ---------------------------------------------------------------------------------------------- by other names
