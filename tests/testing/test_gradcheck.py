@@ -318,3 +318,12 @@ def test_a_slope_where_the_function_is_flat_is_wrong(slope: float) -> None:
     assert gradcheck(lambda x: np.maximum(x, 0), np.array([-3.0, 2.0]), vjp=leaky, domain=None).verdict == "fail"
     flat = gradcheck(lambda x: 0 * x + 1, np.array([1.0, 2.0]), vjp=lambda g, _: g * slope, domain=None)
     assert flat.verdict == "fail"
+
+
+@pytest.mark.parametrize("modes", [("vjp",), ("jvp",), ("vjp", "jvp")])
+def test_a_function_may_write_into_its_argument(modes: tuple[str, ...]) -> None:
+    def f(x):
+        x[1] = 3.0
+        return x * x
+
+    assert gradcheck(f, np.array([0.5, 0.2, 0.3]), domain=None, order=2, modes=modes).verdict == "pass"

@@ -34,11 +34,12 @@ def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., 
             from ..transforms import vjp
 
             return tuple(vjp(outputs_of, *primals)[1](given))
-        leaves = [t if t.node is not None else t._lift(t._value, graph.make_leaf(t._value)) for t in primals]
+        nodes = [t.node if t.node is not None else graph.make_leaf(t._value) for t in primals]
+        leaves = [t._lift(t._value, node) for t, node in zip(primals, nodes, strict=True)]  # f may write into them
         tracked = [(o, v) for o, v in zip(outputs_of(*leaves), given, strict=True) if isinstance(o, graph.Traced)]
         roots = [(o.node, v) for o, v in tracked if o.node is not None]
-        found = sweep(roots, [t.node for t in leaves], lift=leaves[0]._lift, release=False) if roots else {}
-        return tuple(found.get(t.node, np.zeros(t.shape, t.dtype)) for t in leaves)
+        found = sweep(roots, nodes, lift=leaves[0]._lift, release=False) if roots else {}
+        return tuple(found.get(node, np.zeros(node.shape, node.dtype)) for node in nodes)
 
     cotangents_named = [f"cotangent {i}" if len(outputs) > 1 else "cotangent" for i in range(len(outputs))]
     gradient.input_names = [leaf.name for leaf in subject.varied] + cotangents_named  # type: ignore[attr-defined]

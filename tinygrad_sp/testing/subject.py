@@ -150,6 +150,7 @@ class TensorSubject(Subject):
         from ..sweep import sweep
 
         leaves, outputs = self.record(arrays)
+        nodes = [getattr(leaf, "_home", leaf.node) for leaf in leaves]  # a function may have written into its argument
 
         def pull(cotangents: list[Array]) -> list[Any]:
             roots = [
@@ -157,8 +158,8 @@ class TensorSubject(Subject):
                 for out, c in zip(outputs, cotangents, strict=True)
                 if isinstance(out, graph.Traced) and out.node is not None
             ]
-            found = sweep(roots, [leaf.node for leaf in leaves], release=False) if roots else {}
-            return [found.get(leaf.node) for leaf in leaves]
+            found = sweep(roots, nodes, release=False) if roots else {}
+            return [found.get(node) for node in nodes]
 
         return pull
 
