@@ -79,7 +79,9 @@ class Stack(Op):
 
 
 @implements(np.concatenate)
-def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
+def concatenate(
+    arrays: Sequence[Any], /, axis: int | None = 0, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
     """Join arrays along an axis that they have; with ``axis=None`` their elements one after the other.
 
     Examples
@@ -88,7 +90,7 @@ def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
     >>> tg.concatenate([tg.Tensor([1.0]), [2.0, 3.0]])
     Tensor([1., 2., 3.], op=Concatenate)
     """
-    items = [array(x) for x in arrays]
+    items = _cast("concatenate", _listed(arrays), dtype, casting)
     if axis is None:
         items, axis = [ravel(x) for x in items], 0
     shapes = [tuple(x.shape) for x in items]
@@ -107,7 +109,7 @@ concat = concatenate
 
 
 @implements(np.stack)
-def stack(arrays: Sequence[Any], /, axis: int = 0) -> Any:
+def stack(arrays: Sequence[Any], /, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join arrays of one shape along a new axis.
 
     Examples
@@ -117,7 +119,7 @@ def stack(arrays: Sequence[Any], /, axis: int = 0) -> Any:
     >>> tg.stack([a, 2 * a])
     Tensor([1., 2.], op=Stack)
     """
-    items = [array(x) for x in arrays]
+    items = _cast("stack", _listed(arrays), dtype, casting)
     shapes = {tuple(x.shape) for x in items}
     if len(shapes) != 1:
         raise ValueError(f"stack: arrays of one shape are wanted, not {sorted(shapes)}; see concatenate")
@@ -163,17 +165,30 @@ def _listed(arrays: Any) -> list[Any]:
     return [array(x) for x in arrays]
 
 
+def _cast(name: str, items: list[Any], dtype: Any, casting: str) -> list[Any]:
+    """Return the arrays in the dtype that the result is to have, if one was asked for."""
+    if dtype is None:
+        return items
+    for x in items:
+        if not np.can_cast(x.dtype, dtype, casting):  # type: ignore[arg-type]
+            raise TypeError(
+                f"{name}: an array of dtype {x.dtype} for dtype={np.dtype(dtype)} under casting={casting!r}; "
+                "write x.astype(dtype) where that is meant"
+            )
+    return [x.astype(dtype) for x in items]
+
+
 @implements(np.vstack)
-def vstack(arrays: Sequence[Any], /) -> Any:
+def vstack(arrays: Sequence[Any], /, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join along the first axis; vectors become rows."""
-    return concatenate([atleast_2d(x) for x in _listed(arrays)], 0)
+    return concatenate([atleast_2d(x) for x in _listed(arrays)], 0, dtype=dtype, casting=casting)
 
 
 @implements(np.hstack)
-def hstack(arrays: Sequence[Any], /) -> Any:
+def hstack(arrays: Sequence[Any], /, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """Join along the second axis, vectors along their only one."""
     items = [atleast_1d(x) for x in _listed(arrays)]
-    return concatenate(items, 0 if items[0].ndim == 1 else 1)
+    return concatenate(items, 0 if items[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
 @implements(np.dstack)
