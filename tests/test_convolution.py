@@ -134,6 +134,16 @@ def test_average_pooling(d, xs, kernel, stride, padding, _dilation, count_border
     check(f, [x])
 
 
+def test_avg_pool_by_a_divisor_of_ones_own():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    sums = 4 * tg.avg_pool2d(x, 2, 1, 1)
+    np.testing.assert_allclose(tg.avg_pool2d(x, 2, 1, 1, False, False, 3), sums / 3)
+    np.testing.assert_allclose(tg.avg_pool2d(x, 2, 1, 1, divisor_override=-2), sums / -2)
+    check(lambda x: tg.avg_pool2d(x, 2, 1, 1, divisor_override=3), [x])
+    with pytest.raises(ValueError, match="divisor_override=0"):
+        tg.avg_pool2d(x, 2, divisor_override=0)
+
+
 def test_ceil_mode_lets_the_last_window_go_beyond_the_end():
     x = np.arange(1.0, 6.0)[None]
     np.testing.assert_array_equal(tg.max_pool1d(x, 2, ceil_mode=True), [[2.0, 4.0, 5.0]])

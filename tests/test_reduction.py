@@ -130,3 +130,26 @@ def test_piecewise_calls_no_function_for_nothing():
     x = tg.Tensor([1.0, 2.0])
     np.piecewise(x, [x < 0, x >= 0], [lambda v: v / v.max(), lambda v: v * v]).sum().backward()
     assert x.grad.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("where", [True, np.array([True, False, True, True])])
+@pytest.mark.parametrize("dtype", [np.float32, float])
+@pytest.mark.parametrize("name", ["var", "std", "nanvar", "nanstd"])
+def test_variances_of_complex_numbers_in_a_real_dtype(name, dtype, where):
+    """NumPy takes the mean of the real parts, and the distances from it in the plane."""
+    x, f = np.array([[1 + 2j, 3 - 1j, 2 + 2j, -1 + 0.5j]]), getattr(np, name)
+    want = f(x, axis=1, dtype=dtype, ddof=1, where=where)
+    found = f(tg.Tensor(x), axis=1, dtype=dtype, ddof=1, where=where)
+    assert found.dtype == want.dtype
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-6 if dtype is np.float32 else 1e-14)
+    if dtype is float:
+        check(lambda t: f(t, axis=1, dtype=dtype, ddof=1, where=where), [x])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("ddof", [0, 1, 2, 3, 4])
+def test_nanvar_of_few_elements(ddof):
+    x = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan], [1.0, 2.0, 4.0]])
+    for f in (np.nanvar, np.nanstd):
+        for array in (x, x[2]):
+            np.testing.assert_array_equal(f(tg.Tensor(array), axis=-1, ddof=ddof).numpy(), f(array, axis=-1, ddof=ddof))

@@ -165,10 +165,21 @@ def _ceiled(padded: int, size: int, pad: int, kernel: int, step: int, dilation: 
 
 
 def _avg_pool(
-    d: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
+    d: int,
+    x: Any,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
 ) -> Any:
+    if divisor == 0:
+        raise ValueError(f"avg_pool{d}d: divisor_override=0; write another number, or None for the window's size")
     grid = _pool_grid(d, x, kernel_size, stride, padding, 1, ceil_mode, f"avg_pool{d}d")
     total = SumPool.apply(x, grid=grid)
+    if divisor is not None:
+        return total / divisor
     if count_include_pad:  # the border counts as input, but not what ceil_mode added
         before, after = grid.padding
         size = tuple(n + 2 * p for n, p in zip(grid.size, before, strict=True))
@@ -209,6 +220,8 @@ ceil_mode : bool
     Let the last window go beyond the end.
 count_include_pad : bool
     Whether the zeros of the border count.
+divisor_override : int, optional
+    What the sums are divided by, instead of how many elements count.
 """
 
 
@@ -230,8 +243,9 @@ def _avg_pools(d: int) -> Callable[..., Any]:
         padding: Any = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
+        divisor_override: int | None = None,
     ) -> Any:
-        return _avg_pool(d, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+        return _avg_pool(d, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
     return documented(avg_pool, _AVG, d)
 

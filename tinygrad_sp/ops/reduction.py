@@ -318,15 +318,24 @@ def var(
     mean : Tensor or array_like, optional
         The mean, if it is known, with the lost axes kept.
     """
-    correction = ddof if correction is None else correction
-    if where is True and mean is None:
+    correction, x = ddof if correction is None else correction, array(x)
+    flat = _is_flattened(x, dtype)
+    if where is True and mean is None and not flat:
         return _reduced(Var, x, axis, dtype, keepdims, correction=correction)
-    x = array(x) if dtype is None else array(x).astype(dtype)
     taken = np.broadcast_to(where, x.shape)
+    if flat and mean is None:
+        mean = _mean(np.real(x), axis, dtype, keepdims=True, where=taken)
+    elif dtype is not None and not flat:
+        x = x.astype(dtype)
     away = _only(x - (_mean(x, axis, keepdims=True, where=taken) if mean is None else mean), taken, 0.0)
     free = np.maximum(sum(taken, axis, keepdims=keepdims) - correction, 0)
     squares = sum(np.real(away * np.conjugate(away)), axis, keepdims=keepdims)
-    return (squares / free).astype(squares.dtype)
+    return (squares / free).astype(dtype if flat else squares.dtype)
+
+
+def _is_flattened(x: Any, dtype: Any) -> bool:
+    """Whether complex numbers are looked at as real ones: NumPy then takes their distances from the real mean."""
+    return dtype is not None and x.dtype.kind == "c" and np.dtype(dtype).kind == "f"
 
 
 @implements(np.std)
@@ -344,7 +353,7 @@ def std(
 ) -> Any:
     """Return the standard deviation over axes, with the arguments of `var`; where it is 0, so is its derivative."""
     correction = ddof if correction is None else correction
-    if where is True and mean is None:
+    if where is True and mean is None and not _is_flattened(array(x), dtype):
         return _reduced(Std, x, axis, dtype, keepdims, correction=correction)
     return root(var(x, axis, dtype, keepdims=keepdims, correction=correction, where=where, mean=mean))
 

@@ -225,10 +225,16 @@ def nanmean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool =
 def nanvar(
     x: Any, /, axis: Axis = None, dtype: Any = None, ddof: float = 0, *, where: Any = True, **options: Any
 ) -> Any:
-    """Return the variance over axes of the elements that are not NaN."""
+    """Return the variance over axes of the elements that are not NaN; NaN where no more than ``ddof`` are left."""
     x = array(x)
+    if x.dtype.kind not in "fc":
+        return var(x, axis, dtype, ddof, where=where, **options)
     present = _present(x, where)
-    return var(x, axis, dtype, ddof, where=where if np.all(everything(present)) else present, **options)
+    whole = where if np.all(everything(present)) else present
+    result = var(x, axis, dtype, ddof, where=whole, **options)
+    free = ddof if options.get("correction") is None else options["correction"]
+    few = sum(present, axis, keepdims=options.get("keepdims", False)) <= free
+    return np.where(few, np.nan, result).astype(result.dtype) if np.any(everything(few)) else result
 
 
 @implements(np.nanstd)
