@@ -202,3 +202,19 @@ def test_what_pad_refuses():
     with pytest.raises(ValueError, match=r"zero-size|no elements"):
         np.pad(x, 1, "maximum", stat_length=0)
     assert np.pad(x, 1, "empty").shape == (4,) and np.pad(x[:1], 2, "reflect", reflect_type="odd").tolist() == [1.0] * 5
+
+
+@pytest.mark.parametrize(
+    "f", [tg.mean, tg.std, tg.max, tg.sort, tg.cumsum, tg.median, tg.linalg.norm, lambda x: tg.append(x, x)]
+)
+def test_a_list_of_tensors_is_one_of_their_stack(f):
+    def of_list(x):
+        return f([[x[0], 2.0], (x[1], x[0])])
+
+    def of_stack(x):
+        return f(tg.stack([x[0], 2.0, x[1], x[0]]).reshape(2, 2))
+
+    x = np.array([0.5, 3.0])
+    assert np.array_equal(of_list(x), of_stack(x))
+    assert np.array_equal(tg.jacobian(of_list)(x), tg.jacobian(of_stack)(x))
+    assert tg.jacobian(of_list)(x).any()

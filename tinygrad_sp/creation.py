@@ -13,7 +13,7 @@ import numpy as np
 
 from .dispatch import implements
 from .graph import Op, Traced
-from .ops.axes import on_cpu
+from .ops.axes import has_tensor, on_cpu
 from .ops.joining import stack
 from .ops.shape import broadcast_to, moveaxis
 from .tensor import Tensor, checked_array, constant, exposed
@@ -88,7 +88,7 @@ def asarray(
     Tensor([1., 2.])
     """
     on_cpu("asarray", device)
-    if isinstance(obj, (list, tuple)) and _has_tensor(obj):
+    if isinstance(obj, (list, tuple)) and has_tensor(obj):
         obj = stack([asarray(x) for x in obj])
     if isinstance(obj, Traced):
         same = dtype is None or np.dtype(dtype) == obj.dtype  # type: ignore[attr-defined]
@@ -101,10 +101,6 @@ def asarray(
         tensor = exposed(shared)
         return tensor.requires_grad_() if requires_grad else tensor
     return Tensor(obj, requires_grad, dtype=dtype)
-
-
-def _has_tensor(items: Sequence[Any]) -> bool:
-    return any(isinstance(x, Traced) or (isinstance(x, (list, tuple)) and _has_tensor(x)) for x in items)
 
 
 def array(obj: Any, dtype: Any = None, *, copy: bool | None = True, requires_grad: bool = False) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import plain
+from ..graph import Traced, plain
 
 Axis = int | Sequence[int] | None
 
@@ -43,8 +43,22 @@ def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def array(x: Any) -> Any:
-    """Return an argument as something with a shape: arrays and Tensors as they are, lists and numbers as arrays."""
-    return x if hasattr(x, "shape") else np.asarray(plain(x))
+    """Return an argument as something with a shape: arrays and Tensors as they are, lists and numbers as arrays.
+
+    A list with a Tensor in it is a Tensor: its items are stacked, and stay differentiable.
+    """
+    if hasattr(x, "shape"):
+        return x
+    if isinstance(x, (list, tuple)) and has_tensor(x):
+        from .joining import stack  # which needs this module
+
+        return stack(x)
+    return np.asarray(plain(x))
+
+
+def has_tensor(items: Sequence[Any]) -> bool:
+    """Whether a Tensor is among the items, or within lists and tuples among them."""
+    return any(isinstance(x, Traced) or (isinstance(x, (list, tuple)) and has_tensor(x)) for x in items)
 
 
 def on_cpu(name: str, device: Any) -> None:
