@@ -249,7 +249,7 @@ def test_one_wrong_of_a_million_is_found_and_located() -> None:
 
     report = gradcheck(lambda x: np.sum(np.sin(x)), x, vjp=vjp)
     assert report.verdict == "fail" and "x[765432]" in {r.where for r in report.rows}
-    assert report.evaluations < 150
+    assert report.evaluations < 200
 
 
 def test_a_function_of_one_number_is_evaluated_on_many_steps_at_once() -> None:

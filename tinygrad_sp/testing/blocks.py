@@ -107,8 +107,8 @@ class Checker:
     def __init__(self, p: Precise, derivatives: Derivatives, rng: np.random.Generator) -> None:
         self.p, self.d, self.rng = p, derivatives, rng
         self.affordable = p.n <= 10 * AFFORDABLE  # otherwise fewer steps and directions
-        self.steps = ladder(p.work is np.longdouble)
-        self.steps = self.steps if self.affordable else self.steps[2:12]
+        self.whole = self.steps = ladder(p.work is np.longdouble)
+        self.steps = self.whole if self.affordable else self.whole[1:14]
         self.finite = np.isfinite(p.f)
         self.patient = True  # whether to try other steps where the first say too little
         self.unit = self._units()
@@ -289,7 +289,7 @@ class Checker:
         """Compare coordinate by coordinate, every output (or a few random sums of outputs)."""
         which = np.concatenate([np.arange(b.start, b.stop) for b in blocks])
         cotangents, names = self.cotangents()
-        e = self._columns(which, self.unit, cotangents)
+        e = estimate(self._column_samples(which, self.unit, cotangents, whole=not self.affordable))
         e = self._sharper(which, cotangents, e)
         rows, lanes = np.repeat(which, len(names)), np.tile(names, which.size)
         first = Entries.of(rows, lanes, *self._pulled(which, cotangents), e)
@@ -340,14 +340,15 @@ class Checker:
     def _columns(self, which: Array, unit: Array, cotangents: Array) -> Estimate:
         return estimate(self._column_samples(which, unit, cotangents))
 
-    def _column_samples(self, which: Array, unit: Array, cotangents: Array) -> Samples:
+    def _column_samples(self, which: Array, unit: Array, cotangents: Array, whole: bool = False) -> Samples:
         parts: list[Samples] = []
-        whole = self.p.m <= ROWS
+        steps = self.whole if whole else self.steps  # a kink may be nearer than the smallest of a few
+        each = self.p.m <= ROWS
         for i in which:
             u = np.zeros_like(self.p.x)
             u[i] = unit[i]
-            lanes = np.flatnonzero(self.finite) if whole else None
-            s = self.p.ladder(u, self.steps, lanes, None if whole else cotangents.astype(self.p.x.dtype))
+            lanes = np.flatnonzero(self.finite) if each else None
+            s = self.p.ladder(u, steps, lanes, None if each else cotangents.astype(self.p.x.dtype))
             s.unit = np.full(s.plus.shape[1], unit[i])
             parts.append(s)
         return join(parts)

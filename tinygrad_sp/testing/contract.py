@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import subject as subjects
-from .precise import AFFORDABLE, Precise, lanes_of, split
+from .precise import AFFORDABLE, Precise, copied, lanes_of, split
 
 Array = NDArray[Any]
 
 SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))
 ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function does that too; multiples survive it
+STATE = "the same question asked twice gets two answers: the derivative keeps state or is random"
 ROUNDS = 3  # how often the same questions are asked
 
 
@@ -51,7 +52,7 @@ def _varied(n: int, rng: np.random.Generator) -> Array:
 def _form(p: Precise, v: Array) -> tuple[list[Problem], list[Any]]:
     """Shape, dtype, aliasing, and that nothing was written into; and the answer, the very first that was given."""
     subject, found = p.subject, []
-    arrays = [a.copy() for a in p.native]
+    arrays = [copied(a) for a in p.native]  # lying in memory as the user gave them; afterwards in order
     cotangents = split(v, p.out)
     before = [a.copy() for a in cotangents]
     dressed = [leaf.dress(a) for leaf, a in zip(subject.varied, arrays, strict=True)]
@@ -112,10 +113,18 @@ def _conduct(p: Precise, v: Array, first: list[Any], rng: np.random.Generator) -
             if answers[i] is None:
                 answers[i] = last[1]
             elif not _near(answers[i], found):
-                text = "the same question asked twice gets two answers: the derivative keeps state or is random"
+                text = _two_answers(p, v, found, answers[0]) if i == 0 else STATE
                 return [Problem("state", text)]
         p.subject.call([a.copy() for a in there])
     return [] if p.subject.given else _linear(p, v, w)
+
+
+def _two_answers(p: Precise, v: Array, ordered: list[Any], first: list[Any]) -> str:
+    """Say why an answer is not the first one, which was asked with the input in memory as the user gave it."""
+    again = [_copies(p.subject.pull([copy(a) for a in p.native], split(v, p.out))) for copy in (copied, np.copy)]
+    if any(not a.flags.c_contiguous for a in p.native) and _near(first, again[0]) and _near(ordered, again[1]):
+        return "the derivative depends on how its input lies in memory: it is another for a contiguous copy"
+    return STATE
 
 
 def _copies(grads: list[Any]) -> list[Any]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 RATIO = 4.0  # between neighbouring steps
+NEAREST = 7  # steps at which a kink is to look like one
 DEPTH = 5  # estimates in a row of the extrapolation table
 EPS64 = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
@@ -194,6 +195,7 @@ def _flag_kinks(s: Samples, noise: Array) -> Array:
     smallest_step = np.argmax((clear & (20 * unsure < bend))[::-1], axis=0)
     last = bend[len(bend) - 1 - smallest_step, np.arange(bend.shape[1])]
     judged = clear & (20 * unsure < last)
+    judged &= judged[::-1].cumsum(axis=0)[::-1] <= NEAREST  # farther out there may be other kinks
     same = (bend > 0.6 * last) & (bend < 1.6 * last)
     return np.asarray((strongest > 0) & (judged.sum(axis=0) >= 4) & np.all(same | ~judged, axis=0))
 

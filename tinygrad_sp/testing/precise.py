@@ -34,6 +34,16 @@ def cast(array: Array, real: DTypeLike) -> Array:
     return np.array(array, COMPLEX[dtype.char] if array.dtype.kind == "c" else dtype)
 
 
+def copied(array: Array) -> Array:
+    """Copy an array, contiguous only if it was."""
+    found = array.copy(order="K")
+    if array.flags.c_contiguous or found.flags.c_contiguous == array.flags.c_contiguous:
+        return found
+    wide = np.empty([2 * n for n in array.shape], array.dtype)[(slice(None, None, 2),) * array.ndim]
+    wide[...] = array
+    return wide
+
+
 def real_view(array: Array) -> Array:
     """See an array as a vector of its real coordinates."""
     flat = np.ascontiguousarray(array).reshape(-1)

@@ -304,6 +304,35 @@ class GivenSubject(Subject):
         return lambda _cotangents: list(self.numbers)
 
 
+class ByElement(Subject):
+    """A function of numbers, made one of arrays: number by number, NaN where it raises."""
+
+    def __init__(self, inner: Subject) -> None:
+        vars(self).update(vars(inner))
+        self.inner = inner
+
+    def _each(self, of: Callable[..., list[Any]], lists: Sequence[Array]) -> list[Array]:
+        found = []
+        for numbers in zip(*lists, strict=True):
+            try:
+                found.append([np.nan if g is None else as_array(g) for g in of([np.asarray(n) for n in numbers])])
+            except Exception:
+                found.append([])
+        width = max(map(len, found), default=0)
+        return [np.array([row[k] if row else np.nan for row in found]) for k in range(width)]
+
+    def call(self, arrays: Sequence[Array]) -> list[Array]:
+        """Evaluate at every element."""
+        return self._each(self.inner.call, arrays)
+
+    def puller(self, arrays: Sequence[Array]) -> Pull:
+        """Pull back at every element."""
+        count = len(arrays)
+        return lambda cotangents: self._each(
+            lambda both: self.inner.pull(both[:count], both[count:]), [*arrays, *cotangents]
+        )
+
+
 class WrongGradients(Exception):
     """The analytic side returned something that cannot be gradients."""
 
