@@ -319,8 +319,6 @@ def _real(x: Any) -> Any:
 
 
 def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights: Any, skip: bool) -> Any:
-    if weights is not None:
-        raise NotImplementedError("quantile: weights are not there; use argsort, and cumsum of the weights")
     x, flat = array(x), reshape(array(q), (-1,))
     if np.any((everything(flat) < 0) | (everything(flat) > 1)):
         raise ValueError("quantile: q must lie between 0 and 1, percentiles between 0 and 100")
@@ -330,7 +328,8 @@ def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights:
     nan = np.isnan(rows)
     n = np.sum(np.logical_not(nan), axis=-1, keepdims=True) if skip else rows.shape[-1]
     last, whole = np.maximum(n, 1) - 1, method in _WHOLE
-    place = np.clip(_place(flat, n, method), 0, last)
+    place = _place(flat, n, method) if weights is None else _weighted(x, rows, flat, axis, method, weights)
+    place = np.clip(place, 0, last)
     place = reshape(place, (1,) * (rows.ndim - place.ndim) + tuple(place.shape))
     result = _between(rows, place, last, whole)
     lost = n == 0 if skip else np.any(nan, axis=-1, keepdims=True)
@@ -340,6 +339,32 @@ def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights:
         result = result.astype(np.result_type(x.dtype, flat.dtype if np.ndim(q) or hasattr(q, "dtype") else x.dtype))
     rest = shape if keepdims else rows.shape[:-1]
     return reshape(np.moveaxis(result, -1, 0), (*np.shape(q), *rest))
+
+
+def _weighted(x: Any, rows: Any, q: Any, axis: Axis, method: str, weights: Any) -> Any:
+    """Where the quantiles lie among sorted elements that have weights: before them is less than q of all weight."""
+    if method != "inverted_cdf":
+        raise ValueError(f"quantile: weights with method={method!r}; write method='inverted_cdf', the only one with any")
+    over, weights = negative_axes(axis, x.ndim), np.asarray(value(array(weights)))
+    if weights.shape != tuple(x.shape):
+        given = over if axis is None or isinstance(axis, int) else [negative_axis(a, x.ndim) for a in axis]
+        if weights.shape != tuple(x.shape[a] for a in given):
+            raise ValueError(
+                f"quantile: weights of shape {weights.shape} for axis {axis} of {tuple(x.shape)}; "
+                "the shape of x, or of these axes, is wanted"
+            )
+        weights = np.transpose(weights, np.argsort(given))
+        weights = np.expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in over))
+    elements, part = value(rows), value(q)
+    nan = np.isnan(elements)
+    heavy = np.where(nan, 0, _last(np.broadcast_to(weights, x.shape), axis)[0].reshape(elements.shape))
+    total = np.sum(heavy, axis=-1)
+    if np.any(heavy < 0) or not np.all(np.all(nan, axis=-1) | ((total > 0) & (total < np.inf))):
+        raise ValueError("quantile: the weights must be from 0 on, and their sum finite and not 0; give others")
+    below = np.cumsum(np.take_along_axis(heavy, np.argsort(elements, axis=-1), -1), axis=-1, dtype=np.float64)
+    below = below / np.where(total == 0, 1, below[..., -1])[..., None]
+    below = below.astype(part.dtype) if part.dtype.kind == "f" else below
+    return np.sum(np.where(below == 0, -1, below)[..., None, :] < part[:, None], axis=-1)
 
 
 @implements(np.quantile)
@@ -368,8 +393,9 @@ def quantile(
         Any of NumPy's thirteen.
     keepdims : bool
         Keep the lost axes, with length 1.
-    weights : None
-        Refused.
+    weights : array_like, optional
+        Of x's shape, or of the lengths of the axes; with method "inverted_cdf" only, as in NumPy.  Constants: which
+        element is taken does not change with them, but in jumps.
     overwrite_input : bool
         Accepted for NumPy's sake.
 
