@@ -61,6 +61,22 @@ def has_tensor(items: Sequence[Any]) -> bool:
     return any(isinstance(x, Traced) or (isinstance(x, (list, tuple)) and has_tensor(x)) for x in items)
 
 
+def weights_for(name: str, weights: Any, x: Any, axis: Axis) -> Any:
+    """Return weights of the shape of x, given in that or in the lengths of the axes, in the order of these."""
+    if tuple(weights.shape) != tuple(x.shape):
+        axes = negative_axes(axis, x.ndim)
+        given = [axis] if isinstance(axis, int) else axes if axis is None else axis
+        given = [negative_axis(a, x.ndim) for a in given]
+        if tuple(weights.shape) != tuple(x.shape[a] for a in given):
+            raise ValueError(
+                f"{name}: weights of shape {tuple(weights.shape)} for axis {axis} of {tuple(x.shape)}; "
+                "the shape of x, or of these axes, is wanted"
+            )
+        weights = np.transpose(weights, tuple(np.argsort(given)))
+        weights = np.expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in axes))
+    return np.broadcast_to(weights, x.shape)
+
+
 def on_cpu(name: str, device: Any) -> None:
     """Refuse a device that NumPy does not have; name is the function's that was asked."""
     if device not in (None, "cpu"):

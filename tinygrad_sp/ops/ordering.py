@@ -13,7 +13,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, array, negative_axes, negative_axis, one_axis
+from .axes import Axis, array, negative_axes, negative_axis, one_axis, weights_for
 from .constant import by_example
 from .indexing import PutAlong, everything, take_along_axis, value
 from .shape import Transpose, reshape
@@ -345,19 +345,10 @@ def _weighted(x: Any, rows: Any, q: Any, axis: Axis, method: str, weights: Any) 
     """Where the quantiles lie among sorted elements that have weights: before them is less than q of all weight."""
     if method != "inverted_cdf":
         raise ValueError(f"quantile: weights with method={method!r}; write method='inverted_cdf', the only one with any")
-    over, weights = negative_axes(axis, x.ndim), np.asarray(value(array(weights)))
-    if weights.shape != tuple(x.shape):
-        given = over if axis is None or isinstance(axis, int) else [negative_axis(a, x.ndim) for a in axis]
-        if weights.shape != tuple(x.shape[a] for a in given):
-            raise ValueError(
-                f"quantile: weights of shape {weights.shape} for axis {axis} of {tuple(x.shape)}; "
-                "the shape of x, or of these axes, is wanted"
-            )
-        weights = np.transpose(weights, np.argsort(given))
-        weights = np.expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in over))
+    weights = weights_for("quantile", np.asarray(value(array(weights))), x, axis)
     elements, part = value(rows), value(q)
     nan = np.isnan(elements)
-    heavy = np.where(nan, 0, _last(np.broadcast_to(weights, x.shape), axis)[0].reshape(elements.shape))
+    heavy = np.where(nan, 0, _last(weights, axis)[0].reshape(elements.shape))
     total = np.sum(heavy, axis=-1)
     if np.any(heavy < 0) or not np.all(np.all(nan, axis=-1) | ((total > 0) & (total < np.inf))):
         raise ValueError("quantile: the weights must be from 0 on, and their sum finite and not 0; give others")

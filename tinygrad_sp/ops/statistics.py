@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from .axes import Axis, array, negative_axes
+from .axes import Axis, array, weights_for
 from .constant import constant
 from .indexing import Put, everything, value
 from .reduction import all as _all
 from .reduction import max as _max
 from .reduction import mean, prod, root, sum, var
 from .reduction import min as _min
-from .shape import expand_dims
 
 __all__ = [
     "average",
@@ -76,16 +75,7 @@ def average(
     if weights is None:
         result = mean(x, axis, keepdims=keepdims)
         return (result, np.full_like(result, x.size / max(result.size, 1))) if returned else result
-    weights = array(weights)
-    if tuple(weights.shape) != tuple(x.shape):
-        axes = negative_axes(axis, x.ndim)
-        if tuple(weights.shape) != tuple(x.shape[a] for a in axes):
-            raise ValueError(
-                f"average: weights of shape {tuple(weights.shape)} for axis {axis} of {tuple(x.shape)}; "
-                "the shape of x, or of these axes, is wanted"
-            )
-        weights = expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in axes))
-    weights = np.broadcast_to(weights, x.shape)
+    weights = weights_for("average", array(weights), x, axis)
     total = sum(weights, axis, keepdims=keepdims)
     if np.any(everything(total) == 0):
         raise ZeroDivisionError("average: the weights sum to zero; another sum is wanted, or sum(x * weights)")
