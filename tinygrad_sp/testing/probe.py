@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 MAGNITUDES = (1e-3, 0.03, 0.1, 0.3, 0.7, 1.0, 1.6, 2.5, 4.0, 7.0, 12.0, 17.0, 22.0, 27.0, 33.0, 40.0)
 POINTS = 64
-SINGLY = 13  # ... where a function takes numbers only
+SINGLY = 13  # ... where a rule takes numbers only
 LARGE = 1e4  # values from which a staircase may look smooth
 
 
@@ -90,7 +90,7 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
     points = [v.reshape(shape).astype(a.dtype) for v, a in zip(points, arrays, strict=True)]
     if _tried(c, report, c.p.subject, points, intervals is not None):
         return True
-    if any(a.ndim for a in (*arrays, *c.p.outputs)):
+    if any(a.ndim for a in (*arrays, *c.p.outputs)) or not c.p.stacks:  # a loop may not end well elsewhere
         return False
     some = np.linspace(0, POINTS - 1, SINGLY).astype(int)
     points = [c.rng.permutation(np.sort(v)[some]) for v in points]
