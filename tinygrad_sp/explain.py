@@ -174,7 +174,8 @@ class _Board:
             if parent is None or (node, i) not in self.pulled:
                 continue
             local = _local(node, i)
-            write = partial(rule_formula, node.op, i, self.arguments(node), self.names[node], node.params)
+            said = self.arguments(node), self.names[node], node.params
+            write = partial(rule_formula, node.op, i, *said, shapes=_shapes(node))
             readable = node.op.name != "_Pick" and node.form is not tuple
             factor = write("") if readable and local is not None else ""
             formula = _real(self._formula(node, write), node, parent) if readable else ""
@@ -337,8 +338,18 @@ def _ruled(node: Node, i: int, grad: Any) -> Any:
     rules = op.backward
     rule = rules[min(i, len(rules) - 1)] if isinstance(rules, tuple) else rules
     with np.errstate(all="ignore"):
-        found = rule(grad, out, *arrays, **node.params)
+        found = rule(*((i,) if op.variadic else ()), grad, out, *arrays, **node.params)
     return found[i] if isinstance(found, tuple) else found
+
+
+def _shapes(node: Node) -> list[tuple[int, ...] | None]:
+    """Give the shapes of the arguments, and of the result; None where there is none."""
+    arrays = node.kept[1]
+    shapes = [
+        getattr(kept, "shape", None) if parent is None else None if parent.form is tuple else parent.shape
+        for parent, kept in zip(node.parents, arrays, strict=True)
+    ]
+    return [*shapes, None if node.form is tuple else node.shape]
 
 
 def _conjugates(node: Node) -> bool:

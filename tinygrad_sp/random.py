@@ -86,7 +86,7 @@ def logistic(loc: Any = 0.0, scale: Any = 1.0, size: Any = None, *, rng: Generat
 
 
 class Masked(Op):
-    """Elements kept and scaled up, or dropped."""
+    """Elements kept and scaled up, or dropped: x gets where(kept, g * scale, 0)."""
 
     linear, masks, holomorphic = "joint", True, False
     cases = (((4,), {"kept": np.array([True, False, True, True]), "scale": 1.25}),)

@@ -83,7 +83,10 @@ def _logistic_complex(z: Any, *, power: int) -> Any:
 
 
 class Logistic(Op):
-    """x**power * sigmoid(x) * sigmoid(-x): the logistic density, power 0 or 1."""
+    """x**power * sigmoid(x) * sigmoid(-x): the logistic density, power 0 or 1.
+
+    d/dx = (1 - x*tanh(x/2) if power else -tanh(x/2)) * sigmoid(x) * sigmoid(-x).
+    """
 
     linear = "pointwise"
     cases = (((3, 4), {"power": 0}), ((3, 4), {"power": 1}))
@@ -150,6 +153,7 @@ class TanhSoftplus(Pointwise):
     """tanh(softplus(x)), what mish multiplies x with.
 
     exp(-softplus(x)) is q = sigmoid(-x), so it is (1 - q*q)/(1 + q*q) = sigmoid(x)*(1 + q)/(1 + q*q).
+    d/dx = sigmoid(x) / cosh(softplus(x))**2.
     """
 
     @staticmethod

@@ -394,7 +394,11 @@ def roots(p: Any, /) -> Any:
 
 
 class Convolve(Op):
-    """The convolution of two vectors, all of it or the part where they overlap wholly."""
+    """The convolution of two vectors, all of it or the part where they overlap wholly.
+
+    x gets convolve(g, flip(y), 'valid' if mode == 'full' else 'full');
+    y gets correlate(g, x, 'valid') if mode == 'full' else flip(correlate(x, g, 'valid')).
+    """
 
     linear, holomorphic = "each", True
     cases = (((5,), (3,), {"mode": "full"}), ((5,), (3,), {"mode": "valid"}), ((3,), (1,), {"mode": "valid"}))

@@ -56,7 +56,10 @@ def _columns(x: Any, grid: Grid, groups: int) -> Iterator[tuple[slice, Any]]:
 
 
 class Conv(Op):
-    """Convolution of x (batch, channels, *size) with w (filters, channels / groups, *kernel)."""
+    """Convolution of x (batch, channels, *size) with w (filters, channels / groups, *kernel).
+
+    x gets g times w, laid back over each window and summed; w gets g times each window of x, summed.
+    """
 
     linear = "each"
     cases = (

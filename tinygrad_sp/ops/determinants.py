@@ -36,7 +36,11 @@ class SlogdetResult(NamedTuple):
 
 
 class Det(Op):
-    """The determinant of each matrix."""
+    """The determinant of each matrix.
+
+    x gets g * out * linalg.inv(x).mT if x.ndim == 2 else
+    (g * out)[..., None, None] * linalg.inv(x).mT (its limit where x is singular).
+    """
 
     cases = (((3, 3),), ((2, 2, 2),), ((1, 1),), ((0, 0),))
 

@@ -182,6 +182,7 @@ def elementwise(
     function.__module__ = __name__
     function.__doc__ = doc or _doc(public, op, ufunc, note)
     function.op = op
+    op.__doc__ = function.__doc__
     if op.backward is None:
         kinds = inspect.Parameter.POSITIONAL_ONLY
         function.__signature__ = inspect.Signature([inspect.Parameter(name, kinds) for name in "xyz"[: op.arity]])
@@ -279,7 +280,8 @@ def _none(g: Any, _out: Any, _x: Any, _y: Any) -> Any:
 _one_minus_square: Any = elementwise(lambda x: (1 - x) * (1 + x), lambda g, _o, x: g * (-2 * x),
                                      name="one_minus_square", doc="1 - x*x, also where that cancels.")
 _cosine: Any = elementwise(lambda x, y: x / _length(x, y), _cosine_x, _cosine_y, name="cosine",
-                           doc="x / hypot(x, y), 0 at the origin.")
+                           doc="x / hypot(x, y), 0 at the origin: "
+                               "d/dx = y**2/hypot(x, y)**3, d/dy = -x*y/hypot(x, y)**3.")
 
 add = elementwise(np.add, lambda g, _o, _x, _y: g, lambda g, _o, _x, _y: g, kernel=operator.add,
                   note="d/dx = d/dy = 1.")
@@ -291,7 +293,8 @@ divide = elementwise(np.divide, lambda g, _o, _x, y: g / y, lambda g, out, _x, y
                      kernel=operator.truediv, note="d/dx = 1/y, d/dy = -x/y**2.")
 power = elementwise(np.power, _power_x, _power_y, kernel=operator.pow,
                     note="d/dx = y*x**(y-1), 0 at y = 0; d/dy = x**y*log(x), 0 at x = 0, y >= 0.")
-float_power = elementwise(np.float_power, _power_x, _power_y, note="As power, in float64 at least.")
+float_power = elementwise(np.float_power, _power_x, _power_y,
+                         note="As power, in float64 at least: d/dx = y*x**(y-1), d/dy = x**y*log(x).")
 remainder = elementwise(np.remainder, lambda g, _o, _x, _y: g, lambda g, _o, x, y: -g * np.floor_divide(x, y),
                         kernel=operator.mod, note="d/dx = 1, d/dy = -floor(x/y), where x/y is no integer.")
 fmod = elementwise(np.fmod, lambda g, _o, _x, _y: g, lambda g, _o, x, y: -g * np.trunc(x / y),
@@ -358,12 +361,14 @@ sinc = elementwise(np.sinc, lambda g, _o, x: g * _sinc_slope(x), name="sinc",
                    note="d/dx = (cos(pi*x) - sinc(x))/x, 0 at 0.")
 _fraction = elementwise(lambda x: np.modf(x)[0], lambda g, _o, _x: g, name="fraction", doc="The fractional part.")
 _mantissa = elementwise(lambda x: np.frexp(x)[0], lambda g, _o, x: np.ldexp(g, -np.frexp(x)[1]), name="mantissa",
-                        doc="The mantissa, from 1/2 to 1.")
+                        doc="The mantissa, from 1/2 to 1: d/dx = exp2(-frexp(x)[1]).")
 _exponent = elementwise(lambda x: np.frexp(x)[1], None, name="exponent", doc="The binary exponent.")
-_scaled = elementwise(np.ldexp, lambda g, _o, _x, n: np.ldexp(g, n), _none, name="ldexp", doc="x * 2**n.")
-_phase = elementwise(lambda x: np.sign(x), _phase_rule, name="phase", holomorphic=False, doc="x / abs(x), 0 at 0.")
+_scaled = elementwise(np.ldexp, lambda g, _o, _x, n: np.ldexp(g, n), _none, name="ldexp",
+                      doc="x * 2**y for integers y: d/dx = exp2(y), d/dy = 0.")
+_phase = elementwise(lambda x: np.sign(x), _phase_rule, name="phase", holomorphic=False,
+                     doc="x / abs(x), 0 at 0.  For real x, d/dx = 0.")
 conjugate = elementwise(np.conjugate, lambda g, _o, _x: np.conjugate(g), holomorphic=False,
-                        note="The cotangent is conjugated.")
+                        note="The cotangent is conjugated.  For real x, d/dx = 1.")
 
 # Functions whose results are constants: numbers that don't move, truth values, bits.
 floor_divide = elementwise(np.floor_divide, None, kernel=operator.floordiv)
@@ -405,7 +410,7 @@ def sign(x: Any, /) -> Any:
 
 
 def ldexp(x: Any, n: Any, /) -> Any:
-    """Return x * 2**n for integers n; d/dx = 2**n."""
+    """Return x * 2**n for integers n; d/dx = exp2(n)."""
     return _scaled(x, n)
 
 

@@ -114,7 +114,10 @@ class Erfc(Pointwise):
 
 
 class Gaussian(Op):
-    """x**power * exp(-rate*x*x): a family that is closed under differentiation."""
+    """x**power * exp(-rate*x*x): a family that is closed under differentiation.
+
+    d/dx = (power*x**(power-1) - 2*rate*x**(power+1)) * exp(-rate*x*x) if power else -2*rate*x * exp(-rate*x*x).
+    """
 
     linear = "pointwise"
     cases = (((3, 4), {"power": 0, "rate": 0.5}), ((3, 4), {"power": 2, "rate": 1.0}))
@@ -142,7 +145,7 @@ def gaussian(x: Any, power: int, rate: float) -> Any:
 
 
 class NormalCdf(Pointwise):
-    """The integral of the normal density from minus infinity to x."""
+    """The integral of the normal density from minus infinity to x: d/dx = exp(-x*x/2) / sqrt(2*pi)."""
 
     @staticmethod
     @blocked
@@ -173,7 +176,11 @@ class Gelu(Pointwise):
 
 
 class GeluTanh(Pointwise):
-    """x * (1 + tanh(u))/2 with u = sqrt(2/pi)*(x + 0.044715*x**3), which is x*sigmoid(2u)."""
+    """x * (1 + tanh(u))/2 with u = sqrt(2/pi)*(x + 0.044715*x**3), which is x*sigmoid(2u).
+
+    d/dx = sigmoid(sqrt(8/pi)*(x + 0.044715*x**3)) * (
+    1 + x*sigmoid(-sqrt(8/pi)*(x + 0.044715*x**3))*sqrt(8/pi)*(1 + 0.134145*x*x)).
+    """
 
     @staticmethod
     @blocked

@@ -246,7 +246,7 @@ _PLACES = np.array([[3, 0], [1, 1], [2, -4]])
 
 
 class TakeAlong(Op):
-    """Elements at given places along an axis, each row by its own places."""
+    """Elements at given places along an axis, each row by its own places: x gets g added at its places, 0 elsewhere."""
 
     holomorphic = False
     cases = (((3, 4), _PLACES, {"axis": -1}), ((4, 2), np.array([[2, 0]]), {"axis": -2}))
@@ -262,7 +262,10 @@ class TakeAlong(Op):
 
 
 class PutAlong(Op):
-    """Zeros of length ``n`` along an axis, with ``x`` added at given places: the transpose of `TakeAlong`."""
+    """Zeros of length ``n`` along an axis, with ``x`` added at given places: the transpose of `TakeAlong`.
+
+    x gets take_along_axis(g, places, axis).
+    """
 
     holomorphic = False
     cases = (((3, 2), _PLACES, {"axis": -1, "n": 4}),)

@@ -45,7 +45,7 @@ __all__ = [
 
 
 class Concatenate(Op):
-    """Arrays one after the other along an axis."""
+    """Arrays one after the other along an axis: each gets its part of g."""
 
     linear, holomorphic = "joint", False
     cases = (((2, 3), (2, 1), (2, 0), {"axis": -1}), ((1, 2), (3, 2), {"axis": -2}), ((2,), {"axis": -1}))
@@ -61,7 +61,7 @@ class Concatenate(Op):
 
 
 class Stack(Op):
-    """Arrays of one shape side by side along a new axis."""
+    """Arrays of one shape side by side along a new axis: each gets its part of g."""
 
     linear, holomorphic = "joint", False
     cases = (((2, 3), (2, 3), {"axis": -2}), ((), (), (), {"axis": -1}))

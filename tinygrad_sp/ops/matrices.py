@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Diagonal(Op):
-    """The k-th diagonal of the last two axes, as a new last axis."""
+    """The k-th diagonal of the last two axes, as a new last axis: x gets g on that diagonal, 0 elsewhere."""
 
     linear, holomorphic = "joint", False
     cases = (((3, 4), {"k": 1}), ((2, 3, 3), {"k": 0}), ((2, 3), {"k": -1}), ((2, 2), {"k": 2}))
@@ -40,7 +40,10 @@ class Diagonal(Op):
 
 
 class OnDiagonal(Op):
-    """Matrices of zeros with ``x`` on their k-th diagonal: the transpose of `Diagonal`."""
+    """Matrices of zeros with ``x`` on their k-th diagonal: the transpose of `Diagonal`.
+
+    x gets diagonal(g, k, -2, -1).
+    """
 
     linear, holomorphic = "joint", False
     cases = (((3,), {"k": 1, "shape": (3, 4)}), ((2, 3), {"k": 0, "shape": (3, 3)}), ((0,), {"k": 2, "shape": (2, 2)}))
@@ -58,7 +61,7 @@ class OnDiagonal(Op):
 
 
 class Triangle(Op):
-    """The lower or the upper triangle, zeros elsewhere."""
+    """The lower or the upper triangle, zeros elsewhere: x gets tril(g, k) if lower else triu(g, k)."""
 
     linear, holomorphic = "joint", False
     cases = (((3, 4), {"k": 1, "lower": True}), ((2, 3, 3), {"k": -1, "lower": False}))

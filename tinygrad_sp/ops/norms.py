@@ -46,7 +46,7 @@ def _norm(x: Any, axis: Axes, keepdims: bool, p: float) -> Any:
 
 
 class Norm2(Op):
-    """The Euclidean norm over axes."""
+    """The Euclidean norm over axes: x gets spread(g / out, x.shape) * x (0 at the zero vector)."""
 
     holomorphic = False
     cases = (((3, 4), {"axis": (-1,), "keepdims": False}), ((2, 3, 2), {"axis": (-3, -1), "keepdims": True}))
@@ -63,7 +63,10 @@ class Norm2(Op):
 
 
 class NormP(Op):
-    """The p-norm over axes: the p-th root of the sum of p-th powers."""
+    """The p-norm over axes: the p-th root of the sum of p-th powers.
+
+    x gets spread(g, x.shape) * sign(x) * (abs(x) / spread(out, x.shape)) ** (p - 1) (0 where x is 0).
+    """
 
     holomorphic = False
     cases = (

@@ -65,7 +65,7 @@ class Shared(Op):
 
 
 class Sort(Op):
-    """The elements in ascending order along an axis."""
+    """The elements in ascending order along an axis: x gets g back where each came from (equal ones share)."""
 
     cases = (((3, 4), {"axis": -1}), ((3, 4), {"axis": -2}), ((0,), {"axis": -1}))
 
@@ -80,7 +80,10 @@ class Sort(Op):
 
 
 class Partition(Op):
-    """The elements about some places along an axis: those places are as if sorted."""
+    """The elements about some places along an axis: those places are as if sorted.
+
+    x gets g back where each came from (equal ones share).
+    """
 
     cases = (((3, 5), {"kth": (1, 3), "axis": -1}), ((4, 2), {"kth": (2,), "axis": -2}))
 
@@ -97,7 +100,10 @@ class Partition(Op):
 
 
 class Ranked(Op):
-    """The elements at a few places of the sorted last axis: without sorting, forward or back."""
+    """The elements at a few places of the sorted last axis: without sorting, forward or back.
+
+    x gets g back where each came from, 0 elsewhere (equal ones share).
+    """
 
     cases = (((3, 5), {"places": (1, 3)}), ((4,), {"places": (0,)}))
 
@@ -344,7 +350,9 @@ def _quantiles(x: Any, q: Any, axis: Axis, method: str, keepdims: bool, weights:
 def _weighted(x: Any, rows: Any, q: Any, axis: Axis, method: str, weights: Any) -> Any:
     """Where the quantiles lie among sorted elements that have weights: before them is less than q of all weight."""
     if method != "inverted_cdf":
-        raise ValueError(f"quantile: weights with method={method!r}; write method='inverted_cdf', the only one with any")
+        raise ValueError(
+            f"quantile: weights with method={method!r}; write method='inverted_cdf', the only one with any"
+        )
     weights = weights_for("quantile", np.asarray(value(array(weights))), x, axis)
     elements, part = value(rows), value(q)
     nan = np.isnan(elements)

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class MaxPool(Op):
-    """The largest element of each window; equal ones share the cotangent equally."""
+    """The largest element of each window: x gets g of each window where its largest is (equal ones share)."""
 
     cases = (((2, 5, 4), {"grid": GRID}), ((6,), {"grid": LINE}))
 
@@ -101,7 +101,7 @@ class OfLargest(Op):
 
 
 class SumPool(Op):
-    """The sum of each window."""
+    """The sum of each window: x gets g of each window that it is in, summed."""
 
     linear, holomorphic = "joint", False
     cases = (((2, 5, 4), {"grid": GRID}), ((6,), {"grid": LINE}))

@@ -50,7 +50,7 @@ def _count(shape: tuple[int, ...], axis: Axes) -> int:
 
 
 class Sum(Op):
-    """The sum over axes."""
+    """The sum over axes: x gets spread(g, x.shape)."""
 
     linear, holomorphic = "joint", False
     cases = _CASES + _EMPTY
@@ -65,7 +65,7 @@ class Sum(Op):
 
 
 class Mean(Op):
-    """The mean over axes."""
+    """The mean over axes: x gets spread(g, x.shape) / (x.size // out.size)."""
 
     linear, holomorphic = "joint", False
     cases = _CASES
@@ -81,7 +81,10 @@ class Mean(Op):
 
 
 class Var(Op):
-    """The variance over axes: the sum of squared distances from the mean, over n - correction."""
+    """The variance over axes: the sum of squared distances from the mean, over n - correction.
+
+    x gets spread(g, x.shape) * 2 * (x - mean(x, axis=axis, keepdims=True)) / (x.size // out.size - correction).
+    """
 
     holomorphic = False
     cases = tuple((s, p | {"correction": c}) for (s, p), c in zip(_CASES[:3], (0, 1, 0.5), strict=True))
@@ -97,7 +100,10 @@ class Var(Op):
 
 
 class Std(Op):
-    """The standard deviation over axes; its derivative is 0 where it is 0."""
+    """The standard deviation over axes; its derivative is 0 where it is 0.
+
+    x gets spread(g / out, x.shape) * (x - mean(x, axis=axis, keepdims=True)) / (x.size // out.size - correction).
+    """
 
     holomorphic = False
     cases = Var.cases
@@ -125,7 +131,7 @@ def _freedom(shape: tuple[int, ...], axis: Axes, correction: float) -> float:
 
 
 class Prod(Op):
-    """The product over the last axis."""
+    """The product over the last axis: x gets g times the product of the others."""
 
     cases = tuple((shape, {"axis": (-1,), "keepdims": False}) for shape in ((3, 4), (2, 1), (3,)))
 
@@ -145,7 +151,7 @@ def _before(x: Any) -> Any:
 
 
 class Cumsum(Op):
-    """Running sums along an axis."""
+    """Running sums along an axis: x gets flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis)."""
 
     linear, holomorphic = "joint", False
     cases = (((3, 4), {"axis": -1}), ((3, 4), {"axis": -2}), ((0,), {"axis": -1}))
@@ -160,7 +166,10 @@ class Cumsum(Op):
 
 
 class Cumprod(Op):
-    """Running products along the last axis."""
+    """Running products along the last axis.
+
+    x gets flip(cumsum(flip(g * out, axis=axis), axis=axis), axis=axis) / x (where no x is 0).
+    """
 
     cases = tuple((shape, {"axis": -1}) for shape in ((3, 4), (5,), (2, 1), (0,)))
 
@@ -196,7 +205,7 @@ def _extreme_rule(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool) ->
 
 
 class Max(Op):
-    """The largest element over axes."""
+    """The largest element over axes: x gets spread(g, x.shape) * (x == spread(out, x.shape)) (equal ones share it)."""
 
     cases = _CASES
     backward = staticmethod(_extreme_rule)
@@ -207,7 +216,7 @@ class Max(Op):
 
 
 class Min(Op):
-    """The smallest element over axes."""
+    """The smallest element over axes: x gets spread(g, x.shape) * (x == spread(out, x.shape)) (equal ones share it)."""
 
     cases = _CASES
     backward = staticmethod(_extreme_rule)

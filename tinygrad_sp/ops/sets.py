@@ -50,7 +50,7 @@ class UniqueInverse(NamedTuple):
 
 
 class Distinct(Op):
-    """The first of each group of equal rows; the group shares the cotangent equally."""
+    """The first of each group of equal rows: x gets g back where each came from (equal ones share)."""
 
     holomorphic = False
     batch = staticmethod(by_example)

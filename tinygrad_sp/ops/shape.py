@@ -121,7 +121,7 @@ class Roll(Op):
 
 
 class Pad(Op):
-    """The array with a border of one value."""
+    """The array with a border of one value: x gets g without the border."""
 
     linear, holomorphic = None, False
     cases = (((2, 3), {"widths": ((1, 0), (2, 3)), "value": 0.5}), ((0,), {"widths": ((1, 1),), "value": 0.0}))

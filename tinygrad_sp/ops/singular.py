@@ -124,7 +124,7 @@ def _svd_rule(u: Any, s: Any, v: Any, gu: Any, gv: Any, diagonal: Any, same: Any
 
 
 class SVDVals(Op):
-    """The singular values, descending."""
+    """The singular values, descending: x gets g[i] times u[i] v[i].T, summed (u, v the singular vectors)."""
 
     holomorphic = False
     cases = (((3, 4),), ((2, 3, 3),), ((1, 1),))

@@ -40,7 +40,7 @@ def _logsumexp(x: Any, *, axis: Axes) -> Any:
 
 
 class Logsumexp(Op):
-    """log(sum(exp(x))) over axes, which stay with length 1."""
+    """log(sum(exp(x))) over axes, which stay with length 1: x gets g * softmax(x, axis=axis)."""
 
     cases = _CASES
 
@@ -75,7 +75,7 @@ class Softmax(Op):
 
 
 class LogSoftmax(Op):
-    """x - logsumexp(x) over axes."""
+    """x - logsumexp(x) over axes: x gets g - exp(out) * sum(g, axis=axis, keepdims=True)."""
 
     cases = _CASES
 
