@@ -56,6 +56,32 @@ class Cholesky(Op):
         inner = np.linalg.solve(left, hermitian(half(left @ g)))
         return hermitian(adjoint(np.linalg.solve(left, adjoint(inner))))
 
+    @staticmethod
+    def tangent(tangents: Any, out: Any, _x: Any, *, upper: bool) -> Any:
+        moved = _cholesky_tangent(adjoint(out) if upper else out, hermitian(tangents[0]))
+        return adjoint(moved) if upper else moved
+
+
+def _cholesky_tangent(left: Any, x: Any) -> Any:
+    """The tangent of the lower factor ``left`` from that of the matrix, one block of columns after the other.
+
+    Of a block on the diagonal it is left @ half(inv(left) @ x @ inv(left)^H), with what the columns before
+    contributed taken off x, as in the factorization itself: all work on large matrices is products.
+    """
+    n, size = left.shape[-1], 64
+    done: Any = left[..., :0]
+    for i in range(0, n, size):
+        block, before, below = left[..., i : i + size, i : i + size], left[..., i:, :i], left[..., i + size :, :]
+        moved = x[..., i:, i : i + size]
+        if i:
+            head, turned = done[..., i:, :], adjoint(before[..., :size, :])
+            moved = moved - head @ turned - before @ adjoint(head[..., :size, :])
+        inverse = np.linalg.inv(block)
+        top = block @ half(inverse @ moved[..., :size, :] @ adjoint(inverse))
+        rest = (moved[..., size:, :] - below[..., i : i + size] @ adjoint(top)) @ adjoint(inverse)
+        done = np.concatenate([done, np.concatenate([left[..., :i, i : i + size] * 0, top, rest], axis=-2)], axis=-1)
+    return done
+
 
 @implements(np.linalg.cholesky)
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:

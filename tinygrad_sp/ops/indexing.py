@@ -156,7 +156,7 @@ def filled(index: tuple[Any, ...], at: tuple[Any, ...]) -> tuple[Any, ...]:
 class Gather(Op):
     """``x[index]`` where parts of the index are arguments, because every example of a batch has its own."""
 
-    holomorphic = False
+    linear, holomorphic = "each", False
     cases = (((4, 3), np.array([2, 0, 2]), {"index": (AT, slice(1, None))}),)
 
     @staticmethod
@@ -171,7 +171,7 @@ class Gather(Op):
 class Scatter(Op):
     """Zeros of a shape, with ``x`` added at such an index: the transpose of `Gather`."""
 
-    holomorphic = False
+    linear, holomorphic = "each", False
     cases = (((3, 2), np.array([2, 0, 2]), {"shape": (4, 3), "index": (AT, slice(1, None))}),)
 
     @staticmethod
@@ -248,7 +248,7 @@ _PLACES = np.array([[3, 0], [1, 1], [2, -4]])
 class TakeAlong(Op):
     """Elements at given places along an axis, each row by its own places: x gets g added at its places, 0 elsewhere."""
 
-    holomorphic = False
+    linear, holomorphic = "each", False
     cases = (((3, 4), _PLACES, {"axis": -1}), ((4, 2), np.array([[2, 0]]), {"axis": -2}))
 
     @staticmethod
@@ -267,7 +267,7 @@ class PutAlong(Op):
     x gets take_along_axis(g, places, axis).
     """
 
-    holomorphic = False
+    linear, holomorphic = "each", False
     cases = (((3, 2), _PLACES, {"axis": -1, "n": 4}),)
 
     @staticmethod

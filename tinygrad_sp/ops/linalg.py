@@ -153,7 +153,7 @@ def cross(x: Any, y: Any, /, *, axis: int = -1) -> Any:
 class Vecdot(Op):
     """Sums of conj(x) * y along the last axis."""
 
-    holomorphic = False
+    linear, holomorphic = "each", False
     cases = (((3, 4), (4,)), ((2, 1, 3), (4, 3)), ((2, 0), (0,)))
 
     @staticmethod

@@ -74,6 +74,12 @@ class Solve(Op):
         gb = np.linalg.solve(mT(a), grad)
         return -(gb @ mT(out)), gb
 
+    @staticmethod
+    def tangent(tangents: Any, out: Any, a: Any, _b: Any) -> Any:
+        moved, b = tangents
+        right = b if moved is None else -(moved @ out) if b is None else b - moved @ out
+        return np.linalg.solve(a, right)
+
 
 @implements(np.linalg.inv)
 def inv(x: Any, /) -> Any:

@@ -56,6 +56,16 @@ class SolveTriangular(Op):
         k = -1 if unit else 0
         return tril(ga, k) if lower else mT(tril(mT(ga), k)), gb
 
+    @staticmethod
+    def tangent(tangents: Any, out: Any, a: Any, _b: Any, *, transposed: bool, lower: bool, unit: bool) -> Any:
+        moved, right = tangents
+        if moved is not None:
+            k = -1 if unit else 0
+            moved = tril(moved, k) if lower else mT(tril(mT(moved), k))
+            product = (mT(moved) if transposed else moved) @ out
+            right = -product if right is None else right - product
+        return SolveTriangular.apply(a, right, transposed=transposed, lower=lower, unit=unit)
+
 
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
     """Return x with a @ x = b, where only one triangle of a is read.

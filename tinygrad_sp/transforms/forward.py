@@ -119,12 +119,20 @@ def _quickly(op: Op, arrays: Sequence[Any], kind: type[Any]) -> Any:
             if x.masked or op.masks:
                 return None
             part = rule(x.tangent, out, *primals)
-            dot = part if dot is None else dot + part
+            dot = part if dot is None else _added(dot, part, arrays)
     if type(dot) is not np.float64 or type(out) is not np.float64:
         if out.dtype.kind not in "fc":
             return out
         dot = fitted(dot, out)
     return dual(kind, out, dot, False)
+
+
+def _added(dot: Any, part: Any, arrays: Sequence[Any]) -> Any:
+    """Add two parts of a tangent, into the second where a rule has just made it: a large new array costs as much."""
+    mine = type(part) is type(dot) is np.ndarray and part.flags.owndata and part.dtype == dot.dtype
+    if mine and part.shape == dot.shape and not any(part is x or part is getattr(x, "tangent", None) for x in arrays):
+        return np.add(dot, part, out=part)
+    return dot + part
 
 
 def watched(op: Op, primals: Any, params: Any, out: Any, tangents: Any, dots: Any) -> None:

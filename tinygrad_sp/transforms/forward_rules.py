@@ -71,6 +71,13 @@ def _norm2(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any
     return np.where(zero, 0.0, np.sum(moved, axis=axis, keepdims=keepdims))
 
 
+@pushes(norms.NormP)
+def _norm_p(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool, p: float) -> Any:
+    gradient = norms.NormP.backward(np.ones_like(out), out, x, axis=axis, keepdims=keepdims, p=p)
+    moved = np.real(np.conjugate(gradient) * tangents[0]) if x.dtype.kind == "c" else gradient * tangents[0]
+    return np.sum(moved, axis=axis, keepdims=keepdims)
+
+
 @pushes(softmax.Softmax)
 def _softmax(tangents: Any, out: Any, _x: Any, *, axis: Any, limits: bool) -> Any:
     return softmax.Softmax.backward(tangents[0], out, None, axis=axis, limits=limits)  # a symmetric Jacobian
