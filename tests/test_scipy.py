@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_sp as tg
+from tinygrad_sp.testing import assert_gradients
 
 sc = pytest.importorskip("scipy.special")
 sl = pytest.importorskip("scipy.linalg")
@@ -128,7 +129,40 @@ def test_softmax_and_its_family(name):
     from tinygrad_sp.scipy import special
 
     x = np.array([[1.0, 2.0, -1.0], [0.0, 3.0, 1.0]])
-    np.testing.assert_allclose(getattr(special, name)(tg.Tensor(x), axis=1).numpy(), getattr(sc, name)(x, axis=1))
+    for options in ({}, {"axis": 1}, {"axis": (0, 1)}):
+        got = getattr(special, name)(tg.Tensor(x), **options)
+        np.testing.assert_allclose(got.numpy(), getattr(sc, name)(x, **options))
+
+
+@pytest.mark.parametrize("axis", (None, 0, (0, 1)))
+@pytest.mark.parametrize("keepdims", (False, True))
+def test_logsumexp_with_weights(axis, keepdims):
+    from tinygrad_sp.scipy.special import logsumexp
+
+    a, b = np.array([[1.0, 720.0, -1.0], [3.0, 0.0, 800.0]]), np.array([[0.5, 2.0, -0.1], [1.0, 3.0, 0.0]])
+    options = {"axis": axis, "keepdims": keepdims}
+    for got, want in zip(
+        logsumexp(tg.Tensor(a), b=b, return_sign=True, **options),
+        sc.logsumexp(a, b=b, return_sign=True, **options),
+        strict=True,
+    ):
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-15)
+    near = np.array([[1.0, 2.0, -1.0], [3.0, 0.0, 4.0]])
+    assert_gradients(lambda a, b: logsumexp(a, b=b, **options), near, np.abs(b) + 0.1, order=2)
+    assert_gradients(lambda a, b: logsumexp(a, b=b, return_sign=True, **options)[0], near, b)
+
+
+def test_logsumexp_of_what_is_infinite():
+    from tinygrad_sp.scipy.special import logsumexp
+
+    for a, b in (([np.inf, 0.0], [1.0, 1.0]), ([-np.inf, -np.inf], [1.0, 2.0]), ([0.0, 1.0], [0.0, 0.0])):
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(logsumexp(tg.Tensor(a), b=b).numpy(), sc.logsumexp(a, b=b))
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(logsumexp([0.0, 0.0], b=[1.0, -2.0]))
+    for a in ([0.0, 0.0], [-np.inf, -np.inf], [np.inf, 0.0], [np.nan, 0.0]):
+        got = [part.numpy() for part in logsumexp(tg.Tensor(a), return_sign=True)]
+        np.testing.assert_allclose(got, sc.logsumexp(a, return_sign=True))
 
 
 def test_far_out():

@@ -25,8 +25,8 @@ from ..graph import Op, Rule
 from ..ops.activation import logistic
 from ..ops.axes import array
 from ..ops.elementwise import LN2, LN10, elementwise
-from ..ops.softmax import log_softmax, logsumexp, softmax
 from .pairs import beta_slope, psi_gap
+from .softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "beta",
