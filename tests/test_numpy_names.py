@@ -218,3 +218,21 @@ def test_a_list_of_tensors_is_one_of_their_stack(f):
     assert np.array_equal(of_list(x), of_stack(x))
     assert np.array_equal(tg.jacobian(of_list)(x), tg.jacobian(of_stack)(x))
     assert tg.jacobian(of_list)(x).any()
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3), (2, 3, 4), (0, 3)])
+def test_the_first_index_may_run_fastest(shape):
+    x = np.random.default_rng(0).normal(size=shape)
+    t = tg.Tensor(x)
+    for new in ((-1,), (1, -1), (x.size, 1)):
+        if x.size or -1 not in new:
+            np.testing.assert_array_equal(np.reshape(t, new, order="F").numpy(), np.reshape(x, new, order="F"))
+            np.testing.assert_array_equal(t.reshape(*new, order="F").numpy(), x.reshape(*new, order="F"))
+    flat = np.ravel(t, order="F")
+    np.testing.assert_array_equal(flat.numpy(), np.ravel(x, order="F"))
+    weights = np.arange(float(x.size))
+    (flat * weights).sum().backward()
+    np.testing.assert_array_equal(t.grad.numpy(), weights.reshape(shape, order="F"))
+    np.testing.assert_array_equal(tg.ravel([t, 2 * t], order="F").numpy(), np.ravel([x, 2 * x], order="F"))
+    with pytest.raises(ValueError, match="write 'C' or 'F'"):
+        np.ravel(t, order="K")

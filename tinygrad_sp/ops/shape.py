@@ -158,8 +158,8 @@ def reshape(x: Any, /, shape: int | Sequence[int], order: str = "C", *, copy: bo
         Any shape.
     shape : int or sequence of int
         The new shape.
-    order : {"C"}
-        Only C order is differentiated.
+    order : {"C", "F"}
+        Which index runs fastest: the last, or the first.
     copy : bool, optional
         Accepted for the array API standard; results are values, so it makes no difference.
 
@@ -171,14 +171,19 @@ def reshape(x: Any, /, shape: int | Sequence[int], order: str = "C", *, copy: bo
     Examples
     --------
     >>> import tinygrad_sp as tg
-    >>> tg.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
-    (2, 2)
+    >>> tg.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
+    Tensor([[1., 2.],
+            [3., 4.]], op=Reshape)
+    >>> tg.reshape(tg.Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1), order="F")
+    Tensor([[1., 3.],
+            [2., 4.]], op=Transpose)
     """
+    x, new = array(x), _lengths(shape)
+    if order == "F":
+        return transpose(reshape(transpose(x), new[::-1]))
     if order != "C":
-        raise NotImplementedError(f"reshape: order={order!r}; transpose first and use order 'C'")
-    x = array(x)
+        raise ValueError(f"reshape: order={order!r}; a Tensor has no layout in memory: write 'C' or 'F'")
     del copy
-    new = _lengths(shape)
     if new.count(-1) == 1:
         rest = -math.prod(new)
         new[new.index(-1)] = x.size // rest if rest else 0
@@ -278,7 +283,8 @@ def squeeze(x: Any, /, axis: Axis = None) -> Any:
 @implements(np.ravel)
 def ravel(x: Any, /, order: str = "C") -> Any:
     """Return all elements along one axis."""
-    return reshape(x, (-1,) if np.size(x) else (0,), order)
+    x = array(x)
+    return reshape(x, (-1,) if x.size else (0,), order)
 
 
 @implements(np.broadcast_to)
