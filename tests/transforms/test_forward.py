@@ -21,7 +21,7 @@ def assert_transposes(f, x, u, rng):
     assert all(np.array_equal(a, b) for a, b in zip(kept, u, strict=True))
 
 
-@pytest.mark.parametrize(("n", "upper", "dtype"), product([0, 1, 64, 65, 150], [False, True], [float, complex]))
+@pytest.mark.parametrize(("n", "upper", "dtype"), list(product([0, 1, 64, 65, 150], [False, True], [float, complex])))
 def test_cholesky_in_blocks(n, upper, dtype):
     rng = np.random.default_rng(n)
     x, u = (rng.normal(size=(2, n, n)) + (1j * rng.normal(size=(2, n, n)) if dtype is complex else 0) for _ in "xu")
@@ -42,7 +42,7 @@ def test_solve(shapes, varied):
     assert_transposes(f, x, [rng.normal(size=a.shape) for a in x], rng)
 
 
-@pytest.mark.parametrize(("transposed", "lower", "unit"), product([0, 1], [False, True], [False, True]))
+@pytest.mark.parametrize(("transposed", "lower", "unit"), list(product([0, 1], [False, True], [False, True])))
 def test_solve_triangular(transposed, lower, unit):
     pytest.importorskip("scipy")
     from tinygrad_sp.scipy.linalg import solve_triangular
