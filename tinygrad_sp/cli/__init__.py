@@ -141,12 +141,12 @@ def _given(source: str | None, texts: Sequence[str]) -> tuple[Expression, dict[s
     if source is None:
         return Expression("softplus(x)", ["x"]), {"x": X}
     if re.match(r"\s*\w+\s*=(?!=)", source):
-        raise InputError(f"{source!r:.60} gives a variable its value; the expression comes first")
+        raise InputError(f"{source!r:.60} gives a variable its value; write the expression first, then name=value")
     values = read_variables(texts)
     expression = Expression(source, values)
     unused = [name for name in values if name not in expression.used]
     if unused:
-        raise InputError(f"{unused[0]} has a value but is not in the expression {expression.source:.200}")
+        raise InputError(f"{unused[0]} has a value but is not in the expression {expression.source:.200}; leave it out")
     return expression, values
 
 

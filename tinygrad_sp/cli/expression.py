@@ -181,7 +181,7 @@ class Expression:
             message = f"the expression has {len(self.source):,} characters; at most {LONGEST:,} are read"
             raise ExpressionError(message, self.source[:60] + "…", 0, 0)
         if not self.source:
-            raise ExpressionError("the expression is empty", "", 0, 0)
+            raise ExpressionError("the expression is empty; write one, as 'softplus(x)'", "", 0, 0)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "invalid decimal literal" and the like

@@ -53,4 +53,4 @@ def draw(path: Path, name: str, labels: Sequence[str], found: Curves) -> None:
     try:
         save(axes.figure, path, kind)
     except OSError as error:
-        raise InputError(f"--plot {path}: cannot be written: {error.strerror or error}") from None
+        raise InputError(f"--plot {path}: cannot be written: {error.strerror or error}; name another file") from None

@@ -56,7 +56,7 @@ def sample(expression: Expression, values: Mapping[str, Array], order: int) -> t
 
 def _variable(values: Mapping[str, Array]) -> str:
     if not values:
-        raise InputError("--plot: there is no variable to draw over")
+        raise InputError("--plot: there is no variable to draw over; give one a range, x=linspace(-5,5,11)")
     several = [name for name, value in values.items() if value.size > 1]
     if len(several) > 1:
         raise InputError(f"--plot: {' and '.join(several)} have several values; give only one of them a range")
@@ -66,6 +66,6 @@ def _variable(values: Mapping[str, Array]) -> str:
 def _range(value: Array) -> tuple[float, float]:
     finite = value[np.isfinite(value)]
     if not finite.size:
-        raise InputError("--plot: the variable has no finite value")
+        raise InputError("--plot: the variable has no finite value to draw around; give it one")
     low, high = float(finite.min()), float(finite.max())
     return (low, high) if low < high else (low - AROUND, high + AROUND)

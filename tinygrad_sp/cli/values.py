@@ -57,7 +57,7 @@ def read_variables(texts: Sequence[str]) -> dict[str, Array]:
         if not name.isidentifier() or keyword.iskeyword(name):
             raise InputError(f"{name!r:.60} is not a name that a variable can have")
         if name in values:
-            raise InputError(f"{name} is given twice")
+            raise InputError(f"{name} is given twice; give it one value")
         values[name] = read_value(name, value.strip())
     return values
 
@@ -82,7 +82,7 @@ def read_value(name: str, text: str) -> Array:
 def _numbers(text: str) -> Array:
     value: Any = np.asarray(Expression(text, functions=FOR_VALUES)({}))
     if value.dtype.kind not in "iuf":
-        raise InputError("not real numbers")
+        raise InputError("real numbers are wanted")
     return np.asarray(value, np.float64)
 
 
@@ -94,7 +94,7 @@ def _file(path: Path) -> Array:
     try:
         return reader(path)
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}") from None
+        raise InputError(f"cannot be read: {error.strerror or error}; name a file that is there") from None
 
 
 def _npy(path: Path) -> Array:
@@ -118,9 +118,9 @@ def _csv(path: Path) -> Array:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except UnicodeDecodeError:
-        raise InputError("not a text file in UTF-8") from None
+        raise InputError("not a text file in UTF-8; save it as one") from None
     if len(text) > MOST_CHARACTERS:
-        raise InputError(f"more than {MOST_CHARACTERS:,} characters")
+        raise InputError(f"more than {MOST_CHARACTERS:,} characters; save the array as .npy instead")
     rows: list[list[float]] = []
     for number, line in enumerate(text.split("\n"), 1):
         cells = line.split(",")
@@ -128,9 +128,11 @@ def _csv(path: Path) -> Array:
             continue
         rows.append([_cell(cell, number) for cell in cells])
         if len(rows[-1]) != len(rows[0]):
-            raise InputError(f"line {number} has {len(rows[-1])} numbers, the lines before it have {len(rows[0])}")
+            raise InputError(
+                f"line {number} has {len(rows[-1])} numbers, the ones before it have {len(rows[0])}: as many are wanted"
+            )
     if not rows:
-        raise InputError("there are no numbers with commas between them in it")
+        raise InputError("there are no numbers with commas between them in it, as are wanted")
     table = np.array(rows, np.float64)
     return table.reshape(-1) if 1 in table.shape else table
 
@@ -139,7 +141,7 @@ def _cell(text: str, line: int) -> float:
     try:
         return float(text)
     except ValueError:
-        raise InputError(f"line {line}: {text.strip()!r:.40} is not a number") from None
+        raise InputError(f"line {line}: {text.strip()!r:.40} is not a number; only numbers are wanted") from None
 
 
 def _is_number(text: str) -> bool:
