@@ -375,3 +375,10 @@ def test_numbers_multiply_and_add_up(steps, shape_a, shape_b, seed):
             if not leaf.shape:
                 last = explanation.text.split("the gradient of each leaf")[1]
                 assert re.search(rf"/d{name} = .*{re.escape(f'{leaf.grad.item():.6g}')}(,|\n|$)", last)
+
+
+def test_one_of_several_results():
+    m = tg.Tensor([[2.0, 1.0], [1.0, 3.0]])
+    s = np.linalg.svd(m).S
+    text = str(s.sum().explain())
+    assert "result 1 of SVD" in text and "dy/dv1 has dy/ds for this result" in text and "several results" not in text

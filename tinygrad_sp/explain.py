@@ -221,7 +221,9 @@ class _Board:
         """Write the local derivative and the product, or where there is none, the rule and its result."""
         d, lines = self.d(pull.parent), []
         through = f" (through {self.names[step.node]})" if self._several(pull.parent) else ""
-        result = _result(pull.value)
+        if isinstance(pull.value, tuple):  # one of several results has nothing to say to the others
+            return [f"{d} has {self.d(step.node)} for this result{through}"]
+        result = summary(pull.value)
         if pull.local is None:
             formula = f" = {pull.formula}" if pull.formula else f", by the rule of {op_title(step.node)},"
             return [f"{d}{formula} = {result}{through}"]
@@ -386,10 +388,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _result(value: Any) -> str:
-    return "several results" if isinstance(value, tuple) else summary(value)
 
 
 def _and(names: Sequence[str]) -> str:
