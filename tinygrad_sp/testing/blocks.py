@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compare import WRONG, Entries, both_wrong, join_entries
+from .compare import WRONG, Entries, both_wrong, finite_part, join_entries
 from .doubt import reconsider
 from .numeric import (
     EPS64,
@@ -31,7 +31,7 @@ from .numeric import (
     plain,
     power_of_two,
 )
-from .precise import AFFORDABLE, Analytic, Precise, coordinates
+from .precise import AFFORDABLE, Analytic, Precise, coordinates, identical
 
 Array = NDArray[Any]
 
@@ -80,7 +80,7 @@ class Derivatives:
             return self.cache[key]
         found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
         for side in self.more:
-            off = np.nan_to_num(np.abs(found[0] - side.pull(v).astype(np.float64)), posinf=0.0)
+            off = finite_part(np.abs(found[0] - side.pull(v).astype(np.float64)))
             ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(side), 1.0)
             found = (found[0], np.fmax(found[1], np.fmin(8 * ratio * off, DOUBT * np.abs(found[0]))))
         if len(self.cache) >= KEPT and v.size + found[0].size > AFFORDABLE:
@@ -98,7 +98,7 @@ class Derivatives:
             if low is not None:
                 ratio = eps / float(np.finfo(low.dtype).eps)
                 slack = slack + 8 * min(ratio, 1.0) * np.nan_to_num(np.abs((a - low).astype(np.float64)))
-            return a.astype(np.float64), np.nan_to_num(slack, posinf=0.0)
+            return a.astype(np.float64), finite_part(slack)
 
 
 class Checker:
@@ -160,7 +160,7 @@ class Checker:
                     u[start:stop] = np.where(np.repeat(mine, per), self.unit[start:stop], 0)
                     there = self.p.at(self.p.x + u / 8)
                     still = ~mine[owner]
-                    if not np.array_equal(there[still], self.p.f[still], equal_nan=True):
+                    if not identical(there[still], self.p.f[still]):
                         return False
         return True
 

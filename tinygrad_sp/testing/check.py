@@ -23,7 +23,7 @@ from .contract import Problem, contract, where
 from .directions import directions, power
 from .forward import forward
 from .numeric import KINDS, SMOOTH
-from .precise import Analytic, Precise, coordinates, lanes_of, like_view
+from .precise import Analytic, Precise, coordinates, identical, lanes_of, like_view
 from .report import InputReport, Report, Row, plural
 from .subject import GivenSubject, PairSubject, Subject, TensorSubject
 
@@ -228,7 +228,7 @@ def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, s
             forward(c, report, reverse)
         if reverse and not report.problems and not report.wrong and domain is not None and not subject.given:
             probe.elsewhere(c, report, domain)
-    if reverse and not report.problems and not np.array_equal(p.at(p.x), p.f, equal_nan=True):
+    if reverse and not report.problems and not identical(p.at(p.x), p.f):
         report.problems.append(Problem("state", "the function's value changed while it was being checked"))
     return _conclude(report, subject)
 
@@ -237,9 +237,9 @@ def _deterministic(subject: Subject, p: Precise, report: Report) -> bool:
     """Whether f is a function: the same value twice, its inputs left alone."""
     arrays = [a.copy() for a in p.native]
     again = subject.call(arrays)
-    if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, p.native, strict=True)):
+    if any(not identical(a, b) for a, b in zip(arrays, p.native, strict=True)):
         report.problems.append(Problem("in place", "the function wrote into its inputs"))
-    if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(again, p.out, strict=True)):
+    if all(identical(a, b) for a, b in zip(again, p.out, strict=True)):
         return True
     close = all(np.allclose(a, b, rtol=1e-4, equal_nan=True) for a, b in zip(again, p.out, strict=True))
     if not close:

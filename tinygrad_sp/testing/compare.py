@@ -78,8 +78,13 @@ def tolerance(analytic: Array, slack: Array, e: Estimate) -> Array:
     with np.errstate(all="ignore"):
         bar = np.where(e.kind == SMOOTH, e.bar, e.side_bar)
         size = np.fmax(np.abs(analytic), np.abs(e.value))
-        floor = RELATIVE * np.where(np.isfinite(size), size, 0) + EPS64 * np.nan_to_num(e.scale, posinf=0.0)
-        return np.asarray(SAFETY * bar + np.nan_to_num(slack, posinf=0.0) + floor + 4 * TINY)
+        floor = RELATIVE * finite_part(size) + EPS64 * finite_part(e.scale)
+        return np.asarray(SAFETY * bar + finite_part(slack) + floor + 4 * TINY)
+
+
+def finite_part(x: Any) -> Array:
+    """Return the numbers, 0 for those that are not finite."""
+    return np.where(np.isfinite(x), x, 0.0)
 
 
 def judge(analytic: Array, slack: Array, e: Estimate) -> Array:

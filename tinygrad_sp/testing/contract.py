@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import subject as subjects
-from .precise import AFFORDABLE, Precise, copied, lanes_of, split
+from .precise import AFFORDABLE, Precise, copied, identical, lanes_of, split
 
 Array = NDArray[Any]
 
@@ -59,10 +59,10 @@ def _form(p: Precise, v: Array) -> tuple[list[Problem], list[Any]]:
     grads = subject.pull(arrays, cotangents)
     first = _copies(grads)
     for leaf, array, native, grad in zip(subject.varied, arrays, p.native, grads, strict=True):
-        if not np.array_equal(array, native, equal_nan=True):
+        if not identical(array, native):
             found.append(Problem("in place", f"the derivative wrote into its input {leaf.name}", leaf.name))
         found += [] if grad is None else _shape_and_dtype(leaf, native, np.asarray(grad))
-    if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(cotangents, before, strict=True)):
+    if any(not identical(a, b) for a, b in zip(cotangents, before, strict=True)):
         found.append(Problem("in place", "the derivative wrote into its cotangent"))
     del dressed
     if not p.m and any(g is not None and np.any(np.asarray(g) != 0) for g in grads):
@@ -136,7 +136,7 @@ def _moved(a: Array) -> Array:
 
 
 def _same(a: list[Any], b: list[Any]) -> bool:
-    return all((x is None and y is None) or np.array_equal(x, y, equal_nan=True) for x, y in zip(a, b, strict=True))
+    return all((x is None and y is None) or identical(x, y) for x, y in zip(a, b, strict=True))
 
 
 def _near(a: list[Any], b: list[Any]) -> bool:
@@ -145,6 +145,8 @@ def _near(a: list[Any], b: list[Any]) -> bool:
         if x is None or y is None:
             if x is not y:
                 return False
+            continue
+        if identical(x, y):
             continue
         x, y = np.asarray(x), np.asarray(y)
         size = np.max(np.abs(x[np.isfinite(x)]), initial=0.0)

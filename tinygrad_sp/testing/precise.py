@@ -214,7 +214,7 @@ class Precise:
             return None
         single = {0: self.f, len(many) - 1: self.f}
         single.update({i + 1: self.at(points[i]) for i in (0, 6, len(points) // 2)})
-        if all(np.array_equal(rows[i], value, equal_nan=True) for i, value in single.items()):
+        if all(identical(rows[i], value) for i, value in single.items()):
             self.stacks = True
             return np.asarray(rows[1:-1])
         return None
@@ -228,6 +228,17 @@ def _long_shape(count: int, like: Array) -> tuple[int, ...]:
 def _long(rows: Array, like: Array) -> Array:
     """Put arrays, given as rows of coordinates, one after another."""
     return np.ascontiguousarray(rows).view(like.dtype).reshape(_long_shape(len(rows), like))
+
+
+def identical(a: Any, b: Any) -> bool:
+    """Whether two arrays hold the same numbers, NaN where the other has NaN.
+
+    Most that are asked about are one number: comparing bytes takes a tenth of the time of ``np.array_equal``.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if a.size <= 64 and a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes():
+        return True
+    return np.array_equal(a, b, equal_nan=True)
 
 
 class Analytic:
