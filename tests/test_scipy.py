@@ -509,3 +509,13 @@ def test_the_reciprocal_of_gamma_has_a_derivative_at_its_zeros():
     want = [differences(mpmath.rgamma, [v], [2]) for v in (-1.0, -4.0, 0.3, 2.5)]
     np.testing.assert_allclose(second[1:], want, rtol=1e-11)
     assert sc.gammasgn(tg.Tensor([-0.5, 2.0])).node is None
+
+
+@pytest.mark.parametrize("dtype", (np.float16, np.float32, np.float64))
+def test_log_ndtr_far_out_twice(dtype):
+    x = tg.Tensor(np.array([-np.inf, -3e4, -1000, 100, np.inf], dtype))
+    with np.errstate(all="ignore"):
+        sc.log_ndtr(x).sum().backward(create_graph=True)
+        first, x.grad = x.grad, None
+        first.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [-1, -1, -1, 0, 0], atol=2e-6)

@@ -146,10 +146,11 @@ def _log_ratio_value(x: Any, y: Any) -> Any:
 
 def _log_ndtr_slope_rule(g: Any, out: Any, x: Any) -> Any:
     """-out * (out + x); left of 0, where that cancels, from the slope of erfcx."""
-    right, end = np.real(x) > 0, x == -np.inf
-    z = np.where(right | end, 0.0, -_ROOT_HALF * x)
-    left = np.where(end, -1.0, _erfcx_slope(z) / sc.erfcx(z) ** 2 / math.sqrt(math.pi))
-    return g * np.where(right, -out * (out + x), left)
+    if x.dtype.kind == "f":  # farther out it is -1 on the left and 0 on the right, to the last bit
+        x = np.clip(x.astype(np.promote_types(x.dtype, np.float64)), -1e8, 100.0)
+    right = np.real(x) > 0
+    z = np.where(right, 0.0, -_ROOT_HALF * x)
+    return g * np.where(right, -out * (out + x), _erfcx_slope(z) / sc.erfcx(z) ** 2 / math.sqrt(math.pi))
 
 
 def _rgamma_slope(out: Any, x: Any) -> Any:
