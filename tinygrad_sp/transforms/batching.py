@@ -16,9 +16,9 @@ import numpy as np
 
 from ..cotangent import finite
 from ..graph import MODE, Op, Traced, apply
+from .arguments import own
 from .batch_rules import RULES, spread
 from .levels import DEPTH, Nested, deeper, lower, stop_gradient
-from .reverse import own
 from .trees import Tree, flatten, unflatten
 
 

@@ -21,10 +21,11 @@ from ..cotangent import finite, zero_where
 from ..graph import MODE, PLAIN, Node, Op, Traced, apply, make_leaf, mode_is
 from ..record import explained
 from ..sweep import sweep
+from .arguments import Arguments, cotangent_like, own, with_aux
 from .batching import batch_of
 from .forward_rules import TANGENTS
 from .levels import DEPTH, Nested, Variable, deeper, lower, variable
-from .reverse import Arguments, cotangent_like, own, vjp, with_aux
+from .reverse import vjp
 from .trees import Tree, flatten, tree_map, unflatten
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..graph import Traced
+from .arguments import Argnums, Arguments, describe, with_aux
 from .batching import vmap
 from .forward import jvp
-from .reverse import Argnums, Arguments, describe, grad, vjp, with_aux
+from .reverse import grad, vjp
 from .trees import Structure, Tree, flatten, unflatten
 
 

@@ -8,10 +8,9 @@ outside: if the sweep meets such a thing it is itself recorded, and the results 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +18,10 @@ from ..graph import CLOSED, VARIABLE, Node, Op, Traced, make_leaf, make_tensor, 
 from ..ops.elementwise import positive
 from ..sweep import Plan, plan_sweep, sweep
 from ..tensor import Tensor, constant
+from .arguments import Argnums, Arguments, cotangent_like, describe, own, with_aux
 from .levels import DEPTH, Variable, always_recording, deeper, lower, strip, variable
-from .trees import Structure, Tree, flatten, unflatten
+from .trees import Tree, flatten, unflatten
 
-F = TypeVar("F", bound=Callable[..., Any])
-Argnums = int | str | Sequence[int | str]
 _POSITIVE: Op = positive.op  # type: ignore[attr-defined]
 
 
@@ -120,143 +118,6 @@ def _open(value: Any) -> Node:
 
 def _root(x: Any, level: int) -> Node | None:
     return x.node if isinstance(x, Traced) and x.level == level else None
-
-
-def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = ()) -> list[Any]:
-    """Give the user arrays that nobody else holds, or Tensors."""
-    seen = {id(x) for x in shared}
-    found = []
-    for x in values:
-        if isinstance(x, Traced):
-            x = x if tensors or x.level or x.node is not None else x._taken()
-        elif tensors:
-            x = constant(x)
-        if type(x) is np.ndarray and (x.base is not None or not x.flags.writeable or id(x) in seen):
-            x = np.array(x)[()]
-        seen.add(id(x))
-        found.append(x)
-    return found
-
-
-# ---------------------------------------------------------------------------------------------- arguments
-
-
-class Arguments:
-    """A call's arguments, some of which are differentiated.
-
-    Parameters
-    ----------
-    name : str
-        The transform, for error messages.
-    f : callable
-        The user's function.
-    argnums : int, str or sequence of these
-        Positions, or names of keyword arguments.
-    """
-
-    def __init__(self, name: str, f: Callable[..., Any], argnums: Argnums, args: Any, kwargs: Any) -> None:
-        self.single = isinstance(argnums, (int, str))
-        picks = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
-        self.f, self.args, self.kwargs = f, args, kwargs
-        self.places = [_place(name, f, p, args, kwargs) for p in picks]  # type: ignore[arg-type]
-        twice = next((p for i, p in enumerate(self.places) if p in self.places[:i]), None)
-        if twice is not None:
-            raise ValueError(f"{name}: argnums names argument {twice!r} twice; name each once")
-        self.leaves: list[Any] = []
-        self.structures: list[Structure] = []
-        for place in self.places:
-            leaves, structure = flatten(args[place] if isinstance(place, int) else kwargs[place])
-            self.leaves += leaves
-            self.structures.append(structure)
-        self.name = name
-        self.leaves = [self.checked(i, x) for i, x in enumerate(self.leaves)]
-        self.tensors = any(isinstance(x, Traced) and not x.level for x in flatten((args, kwargs))[0])
-
-    def title(self, i: int) -> str:
-        """Say which argument a leaf is, for an error message."""
-        titles = [
-            f"{self.name}: argument {place!r}{_called(self.f, place)}{path}"
-            for place, structure in zip(self.places, self.structures, strict=True)
-            for path in structure.paths()
-        ]
-        return titles[i]
-
-    def checked(self, i: int, x: Any) -> Any:
-        """Return an argument that can be differentiated as an array or Tensor, or say why it can't be."""
-        value = x if isinstance(x, Traced) else np.asarray(x)[()]
-        dtype = value.dtype  # type: ignore[union-attr]
-        if dtype.kind not in "fc":
-            raise TypeError(
-                f"{self.title(i)} is {type(x).__name__} of dtype {dtype}: only floating and complex numbers can be "
-                "differentiated. Write 3.0, not 3, or name other arguments in argnums"
-            )
-        return value
-
-    def call(self, leaves: Sequence[Any]) -> Tree:
-        """Call the function with other values for what is differentiated."""
-        items = iter(leaves)
-        args, kwargs = list(self.args), dict(self.kwargs)
-        for place, structure in zip(self.places, self.structures, strict=True):
-            (args if isinstance(place, int) else kwargs)[place] = structure.build(items)  # type: ignore[index]
-        return self.f(*args, **kwargs)
-
-    def mirror(self, leaves: Sequence[Any]) -> Tree:
-        """Put results into the containers of what they belong to."""
-        items = iter(leaves)
-        trees = tuple(structure.build(items) for structure in self.structures)
-        return trees[0] if self.single else trees
-
-
-def _place(name: str, f: Any, pick: int | str, args: Any, kwargs: Any) -> int | str:
-    if isinstance(pick, str) and pick not in kwargs:
-        names = [p.name for p in inspect.signature(f).parameters.values()]
-        if pick not in names[: len(args)]:
-            raise TypeError(f"{name}: argnums={pick!r}, but the call has no argument of that name")
-        return names.index(pick)
-    if not isinstance(pick, str) and not -len(args) <= pick < len(args):
-        raise TypeError(f"{name}: argnums={pick}, but the call has {len(args)} positional arguments")
-    return pick if isinstance(pick, str) else pick % len(args)
-
-
-def _called(f: Any, place: int | str) -> str:
-    """Return the parameter's name, if it can be found."""
-    try:
-        names = [p.name for p in inspect.signature(f).parameters.values()]
-    except (TypeError, ValueError):
-        return ""
-    return f" ({names[place]})" if isinstance(place, int) and place < len(names) else ""
-
-
-def cotangent_like(given: Any, out: Any, what: Callable[[], str]) -> Any:
-    """Check a cotangent (or tangent) against what it belongs to, and give it that dtype."""
-    if isinstance(given, Traced):
-        value: Any = given
-    elif given is None:
-        return None
-    else:
-        value = np.asarray(given)[()]
-    shape, dtype = np.shape(out), getattr(out, "dtype", np.dtype(float))
-    if tuple(np.shape(value)) != tuple(shape):
-        raise ValueError(
-            f"{what()} has shape {tuple(np.shape(value))}, but what it belongs to has shape {tuple(shape)}; "
-            "they must agree"
-        )
-    if dtype.kind not in "fc":
-        return None
-    if value.dtype != dtype:
-        if not np.can_cast(value.dtype, dtype, "same_kind"):
-            raise TypeError(f"{what()} has dtype {value.dtype}, which can't be cast to {dtype}; take its real part")
-        value = value.astype(dtype)
-    return value
-
-
-def with_aux(name: str, out: Any, has_aux: bool) -> tuple[Any, Any]:
-    """Separate a function's result from what it returns besides."""
-    if not has_aux:
-        return out, None
-    if not isinstance(out, (tuple, list)) or len(out) != 2:
-        raise TypeError(f"{name}: with has_aux=True the function must return a pair (result, aux)")
-    return out[0], out[1]
 
 
 # ---------------------------------------------------------------------------------------------- public
@@ -393,20 +254,6 @@ def _scalar(tape: Tape) -> Any:
     if getattr(y, "dtype", np.dtype(float)).kind == "c":
         raise TypeError("grad: the function returned a complex number; take its real part or abs, or use tg.vjp")
     return y
-
-
-def describe(f: Callable[..., Any], what: str) -> Callable[[F], F]:
-    """Say in a function's name and docstring what it is of."""
-
-    def described(g: F) -> F:
-        name = getattr(f, "__name__", "f")
-        g.__module__ = getattr(f, "__module__", __name__)
-        g.__name__ = g.__qualname__ = f"{g.__name__}({name})"
-        g.__wrapped__ = f  # type: ignore[attr-defined]  # so that its signature is f's
-        g.__doc__ = f"Return {what} of `{name}`."
-        return g
-
-    return described
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
