@@ -1,4 +1,4 @@
-# ruff: noqa: ARG001, ARG005
+# ruff: noqa: ARG001, ARG005  (a vjp is called with everything, also what its formula does not read)
 """Gradients to judge a checker by: wrong ones to be found, difficult right ones to be left in peace.
 
 Every case is a plain pair ``f, vjp`` and inputs, so that any checker can be tried on it.

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG005
+# ruff: noqa: ARG005  (a vjp is called with everything, also what its formula does not read)
 """More gradients to judge a checker by: wrong for one dtype, layout, sign or region only; right, and hard to see.
 
 They join those of `corpus`, on which the peers' checkers are compared.
