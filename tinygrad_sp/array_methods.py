@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from . import dispatch
-from .graph import LEAF, MODE, RELEASED, Node, Traced
+from .graph import LEAF, RELEASED, Node, Traced
+from .modes import MODE
 from .ops import casting, choosing, elementwise, indexing, matrices, ordering, products, reduction
 from .ops import shape as shaping
 

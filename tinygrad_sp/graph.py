@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import import_module
 from itertools import count
@@ -39,56 +37,6 @@ ages = count()
 next_age = ages.__next__  # atomic, so threads may record at the same time
 _ndarray, _float64, _f8 = np.ndarray, np.float64, np.dtype(np.float64)
 PLAIN = frozenset((float, int, _ndarray, _float64, np.float32, bool))
-
-
-# ---------------------------------------------------------------------------------------------- modes
-
-
-class Mode:
-    """How ops are applied from here on, in this thread and async task; ``None`` stands for "just record".
-
-    Parameters
-    ----------
-    recording : bool
-        Whether nodes are made at all.
-    watch : callable, optional
-        Called as ``watch(op, values, params, out, node)`` after every op.
-    watch_rule : callable, optional
-        Called as ``watch_rule(node, argument, grad, cotangent)`` after every rule.
-    strict : str, optional
-        Whose rule is being recorded: there a value may not leave the graph (`numpy`, `detach`, `no_grad` ...),
-        because a derivative of the rule would silently be wrong.
-    """
-
-    __slots__ = ("recording", "strict", "watch", "watch_rule")
-
-    def __init__(
-        self,
-        recording: bool = True,
-        watch: Rule | None = None,
-        watch_rule: Rule | None = None,
-        strict: str | None = None,
-    ) -> None:
-        self.recording, self.watch, self.watch_rule, self.strict = recording, watch, watch_rule, strict
-
-
-MODE: ContextVar[Mode | None] = ContextVar("tinygrad_sp_mode", default=None)
-
-
-def recording() -> bool:
-    """Whether an op applied to a tracked Tensor makes a node right now."""
-    mode = MODE.get()
-    return mode is None or mode.recording
-
-
-@contextmanager
-def mode_is(mode: Mode | None) -> Iterator[None]:
-    """Apply ops in this mode inside a ``with`` block."""
-    token = MODE.set(mode)
-    try:
-        yield
-    finally:
-        MODE.reset(token)
 
 
 # ---------------------------------------------------------------------------------------------- nodes

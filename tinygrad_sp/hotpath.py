@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import MODE, PLAIN, Node, Op, Rule, Traced, ages, apply, declare, new, plain, reads
+from .graph import PLAIN, Node, Op, Rule, Traced, ages, apply, declare, new, plain, reads
+from .modes import MODE
 from .places import USERS, user_frame
 from .record import explained
 

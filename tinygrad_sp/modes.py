@@ -1,16 +1,63 @@
-"""Modes that users switch: whether ops are recorded."""
+"""How ops are applied from here on: whether they are recorded, and who watches; and the switches that users have."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from .graph import MODE, Mode, mode_is
-
 F = TypeVar("F", bound=Callable[..., Any])
+Rule = Callable[..., Any]
+
+
+class Mode:
+    """How ops are applied from here on, in this thread and async task; ``None`` stands for "just record".
+
+    Parameters
+    ----------
+    recording : bool
+        Whether nodes are made at all.
+    watch : callable, optional
+        Called as ``watch(op, values, params, out, node)`` after every op.
+    watch_rule : callable, optional
+        Called as ``watch_rule(node, argument, grad, cotangent)`` after every rule.
+    strict : str, optional
+        Whose rule is being recorded: there a value may not leave the graph (`numpy`, `detach`, `no_grad` ...),
+        because a derivative of the rule would silently be wrong.
+    """
+
+    __slots__ = ("recording", "strict", "watch", "watch_rule")
+
+    def __init__(
+        self,
+        recording: bool = True,
+        watch: Rule | None = None,
+        watch_rule: Rule | None = None,
+        strict: str | None = None,
+    ) -> None:
+        self.recording, self.watch, self.watch_rule, self.strict = recording, watch, watch_rule, strict
+
+
+MODE: ContextVar[Mode | None] = ContextVar("tinygrad_sp_mode", default=None)
+
+
+def recording() -> bool:
+    """Whether an op applied to a tracked Tensor makes a node right now."""
+    mode = MODE.get()
+    return mode is None or mode.recording
+
+
+@contextmanager
+def mode_is(mode: Mode | None) -> Iterator[None]:
+    """Apply ops in this mode inside a ``with`` block."""
+    token = MODE.set(mode)
+    try:
+        yield
+    finally:
+        MODE.reset(token)
 
 
 class _Recording:

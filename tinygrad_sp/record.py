@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import MODE, Array, Form, Node, Op, Spec, Traced, apply, form_of, new, next_age, plain
+from .graph import Array, Form, Node, Op, Spec, Traced, apply, form_of, new, next_age, plain
+from .modes import MODE
 from .places import note_caller
 
 _ndarray, _float64 = np.ndarray, np.float64

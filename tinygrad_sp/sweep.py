@@ -17,23 +17,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .cotangent import checked, fit, is_array, strong_zero
-from .graph import (
-    BINARY,
-    CLOSED,
-    GENERAL,
-    LEAF_KIND,
-    MODE,
-    RELEASED,
-    UNARY,
-    Mode,
-    Node,
-    Op,
-    Rule,
-    Spec,
-    Traced,
-    make_tensor,
-    mode_is,
-)
+from .graph import BINARY, CLOSED, GENERAL, LEAF_KIND, RELEASED, UNARY, Node, Op, Rule, Spec, Traced, make_tensor
+from .modes import MODE, Mode, mode_is
 from .places import blame, locate
 from .record import picked, read_only
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from . import graph, hotpath
 from .array_methods import ArrayMethods
-from .graph import LEAF, MODE, Mode, Node, Op, Traced, make_leaf, make_tensor, mode_is
+from .graph import LEAF, Node, Op, Traced, make_leaf, make_tensor
+from .modes import MODE, Mode, mode_is
 from .ops import indexing, ordering
 from .record import record
 from .sweep import HOOKS, collect, sweep

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_sp as tg
-from tinygrad_sp.graph import MODE
+from tinygrad_sp.modes import MODE
 
 
 def here():

@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..graph import LEAF_KIND, MODE, RELEASED, Mode, Node, Op, Traced, mode_is
+from ..graph import LEAF_KIND, RELEASED, Node, Op, Traced
+from ..modes import MODE, Mode, mode_is
 from ..sweep import sweep
 
 NOTED: WeakKeyDictionary[Node, tuple[Any, tuple[Any, ...]]] = WeakKeyDictionary()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import graph
+from .. import graph, modes
 from .report import Row, number
 from .subject import TensorSubject
 
@@ -73,7 +73,7 @@ def applications(subject: TensorSubject) -> list[Application]:
             copies = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
             found.append(Application(op, copies, tracked, params, _caller()))
 
-    with graph.mode_is(graph.Mode(watch=watch)):
+    with modes.mode_is(modes.Mode(watch=watch)):
         subject.record([leaf.array for leaf in subject.varied])
     return found
 

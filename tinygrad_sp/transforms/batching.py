@@ -15,7 +15,8 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from ..cotangent import finite
-from ..graph import MODE, Op, Traced, apply
+from ..graph import Op, Traced, apply
+from ..modes import MODE
 from .arguments import own
 from .batch_rules import RULES, spread
 from .levels import DEPTH, Nested, deeper, lower, stop_gradient

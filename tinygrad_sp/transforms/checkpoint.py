@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..graph import Node, Op, Traced, make_tensor, new, next_age, recording
+from ..graph import Node, Op, Traced, make_tensor, new, next_age
+from ..modes import recording
 from ..places import note_caller
 from ..record import picked
 from ..sweep import sweep

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Op, Traced, apply, recording
+from ..graph import Op, Traced, apply
+from ..modes import recording
 from .batching import vmap
 from .trees import Structure, flatten, unflatten
 

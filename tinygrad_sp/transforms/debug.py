@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import MODE, Mode, Node, Op, Traced, mode_is
+from ..graph import Node, Op, Traced
+from ..modes import MODE, Mode, mode_is
 from ..places import user_place
 
 

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from ..cotangent import finite, zero_where
-from ..graph import MODE, PLAIN, Node, Op, Traced, apply, make_leaf, mode_is
+from ..graph import PLAIN, Node, Op, Traced, apply, make_leaf
+from ..modes import MODE, mode_is
 from ..record import explained
 from ..sweep import sweep
 from .arguments import Arguments, cotangent_like, own, with_aux

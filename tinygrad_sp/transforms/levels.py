@@ -17,7 +17,8 @@ from typing import Any, ClassVar, NoReturn, cast
 import numpy as np
 
 from ..cotangent import finite
-from ..graph import MODE, Mode, Node, Op, Traced, make_tensor, mode_is, plain
+from ..graph import Node, Op, Traced, make_tensor, plain
+from ..modes import MODE, Mode, mode_is
 from ..record import record
 from ..tensor import Tensor, constant
 from .trees import tree_map

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import CLOSED, VARIABLE, Node, Op, Traced, make_leaf, make_tensor, new, next_age, recording
+from ..graph import CLOSED, VARIABLE, Node, Op, Traced, make_leaf, make_tensor, new, next_age
+from ..modes import recording
 from ..ops.elementwise import positive
 from ..sweep import Plan, plan_sweep, sweep
 from ..tensor import Tensor, constant
