@@ -289,7 +289,7 @@ class Tensor(ArrayMethods):
                     f"each element counts for, t.backward(cotangent) with a cotangent of shape {self.shape}"
                 )
             return np.ones(self.shape, self.dtype)[()]
-        value = given._value if isinstance(given, Tensor) else checked_array(given)
+        value = given._taken() if isinstance(given, Tensor) else checked_array(given)
         if value.shape != self.shape:
             raise ValueError(
                 f"backward: the cotangent has shape {value.shape}, the Tensor {self.shape}; they must agree"
@@ -299,7 +299,7 @@ class Tensor(ArrayMethods):
                 f"backward: the cotangent has dtype {value.dtype}, which can't be cast to {self.dtype}; "
                 "take its real part"
             )
-        return value.astype(self.dtype)
+        return value.astype(self.dtype, copy=False)
 
     # ------------------------------------------------------------------------------------ writing, exchange
 
