@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy import errstate, ndarray
 
-from .graph import Spec
+from .graph import Node, Spec
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -33,9 +33,12 @@ __all__ = ["get_num_threads", "set_num_threads"]
 BLOCK = 65_536
 """Elements in a piece: smaller ones cost more calls, larger ones fall out of a core's cache."""
 
+SHORT = 32
+"""Elements in a row that is reduced: up to here it pays to lay a piece out by columns, from 64 on it does not."""
+
 Kernel = Callable[..., Any]
 _FLOAT64 = np.dtype(np.float64)
-_AS_IT_IS = frozenset((np.float64, float, int, type(None), Spec))
+_AS_IT_IS = frozenset((np.float64, float, int, type(None), Spec, Node))
 _NOTHING: Any = np.zeros(0)
 _complex = complex
 
@@ -182,14 +185,15 @@ def _in_pieces(
     dtype: np.dtype[Any],
 ) -> Any:
     """Evaluate the kernel on slices along an axis, each thread taking the next one that is left."""
-    length = largest.shape[axis]
+    length, kept = largest.shape[axis], _short_rows(largest, params.get("axis", ()))
     pieces = math.ceil(largest.size / BLOCK)
     pieces += -pieces % get_num_threads()  # each thread has as many, of the same size
     step = max(1, math.ceil(length / pieces))
 
     def piece(start: int, stop: int) -> tuple[tuple[Any, ...], Any]:
         where = (Ellipsis, slice(start, stop)) + (slice(None),) * (-axis - 1)
-        return where, kernel(*[_cast(_cut(a, where, axis, length), wide) for a in arrays], **params)
+        parts = [_cast(_cut(a, where, axis, length), wide) for a in arrays]
+        return where, kernel(*[_turned(a, kept) for a in parts] if kept else parts, **params)
 
     _, empty = piece(0, 0)  # what becomes of no elements tells the result's shape
     shape = (*empty.shape[:axis], length, *empty.shape[axis:][1:])
@@ -212,6 +216,24 @@ def _in_pieces(
 def _cut(a: Any, where: tuple[Any, ...], axis: int, length: int) -> Any:
     """Take the slice, unless this argument is broadcast along the axis."""
     return a[where] if type(a) is ndarray and a.ndim >= -axis and a.shape[axis] == length else a
+
+
+def _short_rows(array: ndarray[Any, Any], whole: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the last axes, if these are the ones not to cut, and short.
+
+    NumPy reduces such rows one by one, 2 ns an element and more; laid out column by column, ten times as fast.
+    """
+    axes = (whole,) if isinstance(whole, int) else tuple(sorted(whole))
+    last = axes == tuple(range(-len(axes), 0))
+    return axes if axes and last and math.prod(array.shape[-len(axes) :]) <= SHORT else ()
+
+
+def _turned(a: Any, kept: tuple[int, ...]) -> Any:
+    """Copy an array so that the last axes are slowest in memory."""
+    if type(a) is not ndarray or a.ndim <= len(kept):
+        return a
+    front = tuple(range(len(kept)))
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(a, kept, front)), front, kept)
 
 
 # ---------------------------------------------------------------------------------------------- threads

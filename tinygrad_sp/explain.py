@@ -18,7 +18,7 @@ import numpy as np
 from .drawing.facts import constants_of, cotangents_of, given_names, summary, values_of
 from .drawing.picture import newest_ops, op_title
 from .formulas import application, rule_formula
-from .graph import RELEASED, Node, Spec
+from .graph import RELEASED, Node
 
 Path = list[tuple[tuple[Node, Node], Any]]  # steps and arguments, with the local derivative
 
@@ -334,9 +334,8 @@ def _ruled(node: Node, i: int, grad: Any) -> Any:
     op = node.op
     out, arrays = node.kept
     if not op.small:
-        out = Spec(node.form) if out is None else out
-        pairs = zip(arrays, node.parents, strict=True)
-        arrays = tuple(Spec(p.form) if a is None and p is not None else a for a, p in pairs)
+        out = node if out is None else out
+        arrays = tuple(p if a is None else a for a, p in zip(arrays, node.parents, strict=True))
     rules = op.backward
     rule = rules[min(i, len(rules) - 1)] if isinstance(rules, tuple) else rules
     with np.errstate(all="ignore"):

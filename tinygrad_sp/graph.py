@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import import_module
 from itertools import count
+from math import prod
 from types import CodeType
 from typing import Any, ClassVar
 
@@ -109,6 +110,16 @@ class Node:
         """The dtype of the value this node stands for."""
         return np.dtype(_float64) if self.form is _float64 else self.form[1]
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
     def __repr__(self) -> str:
         if self.form is tuple:
             return f"<Node {self.op.name} of several results, age={self.age}>"
@@ -149,7 +160,10 @@ def _shared(shape: tuple[int, ...]) -> Form:
 
 
 class Spec:
-    """Shape and dtype of an array that a rule does not read (its parameter is named ``_x``)."""
+    """Shape and dtype of a constant that a rule does not read (its parameter is named ``_x``).
+
+    In place of a variable, or of the result, that is not read stands its node, which has the same attributes.
+    """
 
     __slots__ = ("dtype", "shape")
     shape: tuple[int, ...]
@@ -166,10 +180,7 @@ class Spec:
     @property
     def size(self) -> int:
         """Number of elements."""
-        size = 1
-        for n in self.shape:
-            size *= n
-        return size
+        return prod(self.shape)
 
 
 class Traced:
@@ -362,6 +373,8 @@ def reads(rule: Rule) -> list[bool]:
 
 def plain(value: Any, by: str = "an op") -> Array:
     """Make an array of what a user wrote beside a Tensor; Python's numbers stay as they are (weak dtypes)."""
+    if type(value) is _ndarray and value.ndim and value.dtype.kind in "biufc":
+        return value  # nearly always
     if isinstance(value, np.ndarray):
         if hasattr(value, "filled"):
             raise TypeError(f"{by} was given a masked array, whose mask it would lose: write array.filled(...)")

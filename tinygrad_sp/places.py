@@ -9,7 +9,6 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from functools import cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ _INSIDE = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__f
 
 USERS: set[str] = set()
 """Files of users' code, as far as they were met: the hot path asks no more than whether its caller is among them."""
+_OURS: set[str] = set()
 
 
 class Place(NamedTuple):
@@ -40,9 +40,13 @@ class Place(NamedTuple):
 
 def user_frame(frame: FrameType) -> FrameType:
     """Return the innermost frame of the user's, from a frame outward."""
-    while frame.f_back is not None and _inside(frame.f_code.co_filename):
-        frame = frame.f_back
-    USERS.add(frame.f_code.co_filename)
+    while (file := frame.f_code.co_filename) not in USERS:
+        if file not in _OURS:
+            (_OURS if file.startswith(_INSIDE) else USERS).add(file)
+        elif frame.f_back is None:
+            break
+        else:
+            frame = frame.f_back
     return frame
 
 
@@ -50,11 +54,6 @@ def note_caller(node: Any) -> None:
     """Note in a node the user's line that is being executed."""
     frame = user_frame(sys._getframe(1))
     node.code, node.at = frame.f_code, frame.f_lasti
-
-
-@cache
-def _inside(file: str) -> bool:
-    return file.startswith(_INSIDE)
 
 
 def user_place() -> Place:

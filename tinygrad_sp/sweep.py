@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -286,72 +286,59 @@ class _Pull:
         """Take one node's cotangent to its parents."""
         op = node.op
         # Not through the node's properties: half a microsecond less.
-        parents, out, kept, params = (node.parents, *node.kept, {}) if op.small else node.rest
+        parents, out, arrays, params = (node.parents, *node.kept, {}) if op.small else node.rest
         if op.accumulate is not None and self.lift is None and is_array(grad) and self.watch is None:
             return self.accumulate(op, parents[0], grad, params)
-        out, arrays = self.lifted(node, parents, out, kept)
-        if op.own and self.lift is None:
+        if not op.small:  # in place of what no rule reads stands its node, which has a shape and a dtype too
+            out = node if out is None else out
+            arrays = [p if x is None else x for x, p in zip(arrays, parents)]  # noqa: B905
+        if self.lift is not None:
+            out, arrays = self.lifted(node, parents, out, arrays)
+        elif op.own:
             grad, out, arrays = read_only(grad), read_only(out), list(map(read_only, arrays))
-        rules = op.backward
         form = node.form  # of several results: tuple; of a float64 scalar: numpy.float64
-        turn = not op.small and op.holomorphic and type(form) is tuple and form[1].kind == "c"
+        turn = type(form) is tuple and form[1].kind == "c" and op.holomorphic and not op.small
         if turn:  # grad * conj(derivative), from a rule that says grad * derivative
             grad = np.conjugate(grad)
-        if op.own and isinstance(rules, tuple) and len(rules) != len(parents):
+        rules, wanted, cotangents = op.backward, self.wanted, None
+        if type(rules) is not tuple and not op.variadic:
+            cotangents = _all_of(op, _call(rules, node, None, grad, out, arrays, params), len(parents))
+        elif op.own and type(rules) is tuple and len(rules) != len(parents):
             raise ValueError(
                 f"{op.name}.backward has {len(rules)} rules for {len(parents)} arguments; write one for each"
             )
-        if isinstance(rules, tuple) or op.variadic:
-            for i, parent in enumerate(parents):
-                if parent is not None and (self.wanted is None or parent in self.wanted):
-                    rule = partial(rules, i) if op.variadic else rules[min(i, len(rules) - 1)]
-                    cotangent = _call(rule, node, i, grad, out, arrays, params)
-                    self.add(node, i, grad, parent, cotangent, turn)
-            return None
-        cotangents = _call(rules, node, None, grad, out, arrays, params)
-        if len(parents) == 1 and type(cotangents) is not tuple:
-            cotangents = (cotangents,)
-        if type(cotangents) not in (tuple, list) or len(cotangents) != len(parents):
-            got = len(cotangents) if type(cotangents) in (tuple, list) else type(cotangents).__name__
-            raise ValueError(
-                f"{op.name}.backward returned {got} for {len(parents)} arguments; return one cotangent each"
-            )
-        for i, (parent, cotangent) in enumerate(zip(parents, cotangents, strict=True)):
-            if parent is not None:
-                self.add(node, i, grad, parent, cotangent, turn)
+        for i, parent in enumerate(parents):
+            if parent is None or (wanted is not None and parent not in wanted):
+                continue
+            if cotangents is None:
+                rule = partial(rules, i) if op.variadic else rules[i] if i < len(rules) else rules[-1]
+                cotangent = _call(rule, node, i, grad, out, arrays, params)
+            else:
+                cotangent = cotangents[i]
+            if cotangent is not None:
+                self.add(node, i, grad, parent, np.conjugate(cotangent) if turn else cotangent)
         return None
 
     def lifted(
-        self, node: Node, parents: tuple[Node | None, ...], out: Any, kept: tuple[Any, ...]
+        self, node: Node, parents: Sequence[Node | None], out: Any, arrays: Sequence[Any]
     ) -> tuple[Any, list[Any]]:
-        """Return what the node kept, as the rules want it: values, or Tensors on the same graph."""
-        lift, small = self.lift, node.op.small
-        arrays: list[Any] = []
-        for value, parent in zip(kept, parents, strict=True):
-            if value is None or type(value) is Spec:
-                named = parent is not None and parent.form is not tuple and not small
-                arrays.append(Spec(parent.form) if named else value)  # type: ignore[union-attr]
-            elif lift is None or (parent is None and not is_array(value)):
-                arrays.append(value)
-            else:
-                arrays.append(lift(value, parent))
-        if out is None:
-            return None if small or node.form is tuple else Spec(node.form), arrays
-        if lift is None:
-            return out, arrays
+        """Return the values that the rules read as Tensors on the same graph."""
+        lift: Rule = self.lift  # type: ignore[assignment]
+        found = [
+            x if x is None or type(x) in (Node, Spec) or (p is None and not is_array(x)) else lift(x, p)
+            for x, p in zip(arrays, parents, strict=True)
+        ]
         if type(out) is tuple:
-            return tuple(lift(part, picked(node, i, part)) for i, part in enumerate(out)), arrays
-        return lift(out, node), arrays
+            return tuple(lift(part, picked(node, i, part)) for i, part in enumerate(out)), found
+        return out if out is None or type(out) is Node else lift(out, node), found
 
-    def add(self, node: Node, i: int, grad: Any, parent: Node, cotangent: Any, turn: bool) -> None:
+    def add(self, node: Node, i: int, grad: Any, parent: Node, cotangent: Any) -> None:
         """Check a cotangent, and add it to what its primal has so far."""
-        if cotangent is None:
-            return
-        if turn:
-            cotangent = np.conjugate(cotangent)
-        if self.masked and parent.form is not tuple:
+        form = parent.form
+        if self.masked and form is not tuple:
             cotangent = strong_zero(node, grad, cotangent)
-        cotangent = checked(node, i, cotangent, parent)
+        if type(cotangent) is not form or node.op.own:
+            cotangent = checked(node, i, cotangent, parent)
         if self.watch is not None:
             self.watch(node, i, grad, cotangent)
         _add(self.pending, self.owned, parent, cotangent)
@@ -365,6 +352,16 @@ class _Pull:
             self.pending[parent] = buffer
             self.owned.add(parent)
         op.accumulate(buffer, grad, **params)  # type: ignore[misc]
+
+
+def _all_of(op: Op, cotangents: Any, n: int) -> Sequence[Any]:
+    """Return what a rule for all n arguments gave as a sequence of n."""
+    if n == 1 and type(cotangents) is not tuple:
+        return (cotangents,)
+    if type(cotangents) not in (tuple, list) or len(cotangents) != n:
+        got = len(cotangents) if type(cotangents) in (tuple, list) else type(cotangents).__name__
+        raise ValueError(f"{op.name}.backward returned {got} for {n} arguments; return one cotangent each")
+    return cast(Sequence[Any], cotangents)
 
 
 def _call(rule: Rule, node: Node, i: int | None, grad: Any, out: Any, arrays: list[Any], params: dict[str, Any]) -> Any:

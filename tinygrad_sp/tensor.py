@@ -105,8 +105,7 @@ class Tensor(ArrayMethods):
 
     # ------------------------------------------------------------------------------------ the engine's side
 
-    def _interpret(self, op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
-        return record(self, op, arrays, params)
+    _interpret = record
 
     def _lift(self, value: Any, node: Node | None) -> Tensor:
         return cast(Tensor, make_tensor(value, node))

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
+from ..hotpath import Binary
 from .axes import array, negative_axis
 from .shape import Transpose, expand_dims, reshape
 
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 
-class MatMul(Op):
+class MatMul(Binary):
     """A product of stacks of matrices; the function `matmul` first makes vectors into matrices."""
 
     linear = "each"

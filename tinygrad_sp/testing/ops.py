@@ -165,7 +165,7 @@ def verify_op(
         reports.append(gradcheck(function_of(one, example.params), *example.arrays, **options))
         found += [f"{one.name}{example}: {reports[-1]}"] if reports[-1].verdict == "fail" else []
     lengths = len(reports)
-    if special and _arity(one) == 1 and (one.small or one.linear == "pointwise" or one.own):
+    if special and _arity(one) == 1 and (one.linear == "pointwise" or one.own):
         found += list(_special(one, domain or one.domain, reports, seed))
     found += _small_dtypes(one, examples(one, domain=domain, cases=cases, seed=seed)[:1], tuple(dtypes), seed)
     if not lengths or found:

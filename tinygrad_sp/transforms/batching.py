@@ -75,7 +75,7 @@ class Batched(Nested, internal=True):
 
     def all_at_once(self, op: Op, batched: list[bool], values: list[Any], params: dict[str, Any]) -> Any:
         """Apply an op to all examples."""
-        if op.small:
+        if op.small and op.linear == "pointwise":
             return apply(op, aligned(batched, values), params)
         size = len(self.under)
         rule = RULES.get(op) or getattr(op, "batch", None)

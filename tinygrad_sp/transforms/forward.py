@@ -43,7 +43,7 @@ class Dual(Nested, internal=True):
     def _interpret(self, op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.level > DEPTH.get():
             self.alive()
-        if op.small and op.holomorphic and op.backward is not None and MODE.get() is None:
+        if op.small and op.linear == "pointwise" and op.holomorphic and op.backward is not None and MODE.get() is None:
             result = _quickly(op, arrays, type(self))
             if result is not None:
                 return result
