@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Form, Node, Traced
+from .graph import Form, Node, Op, Traced
 
-_ndarray, _float64 = np.ndarray, np.float64
+_ndarray, _float64, _vdot = np.ndarray, np.float64, np.vdot
 
 
 def is_array(value: Any) -> bool:
@@ -48,11 +48,12 @@ def strong_zero(node: Node, grad: Any, cotangent: Any) -> Any:
     Only in graphs with a `where`: what it did not take must not leak NaN or inf.  An op that mixes elements along
     an ``axis`` gives nothing to rows of which nothing came in; one that mixes all, if nothing came in at all.
     """
-    value = cotangent
-    if isinstance(cotangent, Traced) and not cotangent.level and node.op.linear in ("each", "joint"):
-        value = cotangent._value  # a recorded one's own derivative may meet infinity, but not in a linear op's rule
-    if is_array(value) and _finite(value):
-        return cotangent
+    if type(cotangent) is _ndarray and _finite(cotangent):
+        return cotangent  # nearly always
+    recorded = isinstance(cotangent, Traced) and not cotangent.level
+    value = cotangent._value if recorded else cotangent
+    if is_array(value) and _finite(value):  # a recorded one's own derivative may yet meet infinity
+        return _Masked.apply(cotangent) if recorded and node.op.linear not in ("each", "joint") else cotangent
     nothing = False if isinstance(grad, tuple) else grad == 0
     params = node.params
     if "keepdims" in params and hasattr(nothing, "shape"):
@@ -62,6 +63,20 @@ def strong_zero(node: Node, grad: Any, cotangent: Any) -> Any:
     elif node.op.linear != "pointwise":
         nothing = np.all(nothing)
     return zero_where(nothing, cotangent)
+
+
+class _Masked(Op):
+    """A finite cotangent, as it is: that its node is in a graph says that 0 * inf is 0 there."""
+
+    linear, masks, holomorphic = "pointwise", True, False
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any) -> Any:
+        return grad
 
 
 def zero_where(nothing: Any, values: Any) -> Any:
@@ -79,7 +94,7 @@ def finite(values: Any) -> Any:
 
 def _finite(values: Any) -> bool:
     """Whether all values are finite; their sum of squares, if finite, says so in a quarter of the time."""
-    if values.dtype.char in "fd" and isfinite(np.vdot(values, values)):
+    if values.dtype.char in "fd" and isfinite(_vdot(values, values)):
         return True
     return bool(np.isfinite(values).all())
 
