@@ -22,7 +22,7 @@ from ..record import picked
 from ..sweep import sweep
 from .arguments import function
 from .batching import Batched, batch_of
-from .forward import Dual, dual
+from .dual import Dual, dual
 from .levels import DEPTH, always_recording, variable
 from .trees import Tree, flatten, tree_map, unflatten
 
