@@ -42,7 +42,8 @@ def threads(request):
 
 @pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_as_written_by_hand(name, shapes, threads):
+@pytest.mark.usefixtures("threads")
+def test_as_written_by_hand(name, shapes):
     f, tangent = FUNCTIONS[name]
     x, y, t, u = (of(shape, seed) for seed, shape in enumerate((*shapes, *shapes)))
     value, moved = tg.jvp(f, (x, y), (t, u))

@@ -191,20 +191,31 @@ def with_aux(name: str, out: Any, has_aux: bool) -> tuple[Any, Any]:
     return out[0], out[1]
 
 
-def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = ()) -> list[Any]:
-    """Give the user arrays that nobody else holds, or Tensors."""
+def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = (), fresh: bool = False) -> list[Any]:
+    """Give the user arrays that nobody else holds, or Tensors.
+
+    ``fresh`` says that only what is in ``shared`` is held by others: views of anything else need no copy.
+    """
     seen = {id(x) for x in shared}
-    found = []
+    found: list[Any] = []
     for x in values:
         if isinstance(x, Traced):
             x = x if tensors or x.level or x.node is not None else x._taken()
         elif tensors:
             x = constant(x)
         if type(x) is np.ndarray and (x.base is not None or not x.flags.writeable or id(x) in seen):
-            x = np.array(x)[()]
+            if not (fresh and x.flags.writeable and id(x) not in seen and _is_apart(x, (*shared, *found))):
+                x = np.array(x)[()]
         seen.add(id(x))
         found.append(x)
     return found
+
+
+def _is_apart(x: Any, others: Sequence[Any]) -> bool:
+    """Whether a view shares memory with none of the others, and keeps no much larger array alive."""
+    if type(x.base) is not np.ndarray or x.base.nbytes > 2 * x.nbytes:
+        return False
+    return not any(isinstance(y, Traced) or np.may_share_memory(x, y) for y in others)
 
 
 def describe(transform: str, f: Callable[..., Any], what: str) -> Callable[[F], F]:

@@ -71,11 +71,14 @@ def pushforward(
         out, aux = with_aux(name, given.call(duals), has_aux)
     arrays_of(name, *flatten(out))
     tensors = tensors and not DEPTH.get()
-    shared = [*given.leaves, *moved]
+    # Others may hold what went in, and what in the results is no Dual; all else the ops have made.
+    shared = [*given.leaves, *moved, *(x for x in flatten((out, aux))[0] if not isinstance(x, Dual))]
 
     def part(tree: Tree, take: Callable[[Any], Any]) -> Tree:
         leaves, structure = flatten(tree)
-        return unflatten(structure, own([take(x) for x in leaves], tensors, shared))
+        mine = own([take(x) for x in leaves], tensors, shared, fresh=True)
+        shared.extend(mine)
+        return unflatten(structure, mine)
 
     y, tangent = part(out, partial(_primal, level)), part(out, partial(_tangent, level))
     return (y, tangent, part(aux, partial(_primal, level))) if has_aux else (y, tangent)
