@@ -42,7 +42,7 @@ class Tape:
     def __init__(self, function: Callable[[list[Any]], Tree], values: Sequence[Any], keep: bool = True) -> None:
         self.tensors = any(isinstance(v, Traced) for v in values)
         self.keep, self.given = keep, values
-        outer = recording()
+        self.outer = outer = recording()
         with always_recording():
             if DEPTH.get():
                 with deeper() as self.level:
@@ -70,7 +70,7 @@ class Tape:
         """Return the cotangents of the variables, as values of the level below."""
         pairs = [(n, c) for n, c in zip(self.roots, cotangents, strict=True) if n is not None and c is not None]
         if not self.outside:
-            found = sweep(pairs, self.ends, release=not self.keep, plan=self.plan)
+            found = sweep(pairs, self.ends, release=not self.keep, plan=self.plan, hooks_read=self.outer)
         else:
             pairs = [(node, c if isinstance(c, Traced) else make_tensor(c, None)) for node, c in pairs]
             # Others may have swept, and released, what they too can see: so the plan is made anew.
