@@ -27,6 +27,12 @@ mode = MODE.get
 _ndarray, _float64, _f8 = np.ndarray, np.float64, np.dtype(np.float64)
 
 
+STRAIGHT: dict[type, tuple[Callable[[Op, Any], Any], Callable[[Op, Any, Any], Any]]] = {}
+"""What applies elementwise ops, of one and of two arguments, to a kind of values that a transform made.
+
+The transform puts itself here."""
+
+
 class Elementwise(Op, abstract=True):
     """A NumPy ufunc (or a function like one) with a rule per argument; made by `elementwise`."""
 
@@ -104,7 +110,7 @@ def _conjugated(op: Op) -> Op:
     vars(twin).update(vars(op))
     twin.backward = tuple(map(around, op.backward))
     twin.rule_x, twin.rule_y = twin.backward[0], twin.backward[-1]
-    twin.keeps, twin.kind, twin.unusual = op.keeps, op.kind, op.unusual
+    twin.keeps, twin.kind, twin.unusual, twin.straight = op.keeps, op.kind, op.unusual, op.straight
     twin.conjugate, twin.turned = twin, True
     return twin
 
@@ -114,7 +120,10 @@ def _unary(op: Op, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
 
     def function(x: Any, /) -> Any:
         if type(x) is not Tensor or mode() is not None:
-            return kernel(x) if type(x) in PLAIN else apply(op, (x,), {})
+            if type(x) in PLAIN:
+                return kernel(x)
+            straight = STRAIGHT.get(type(x))
+            return apply(op, (x,), {}) if straight is None else straight[0](op, x)
         value = kernel(x._value)
         result = new(Tensor)
         result._value = value
@@ -150,6 +159,12 @@ def _unary(op: Op, kernel: Callable[..., Any]) -> Callable[[Any], Any]:
     return function
 
 
+def _elsewhere(op: Op, first: Any, x: Any, y: Any) -> Any:
+    """Apply an op to what is no user's Tensor; the kind of ``first`` may have a straight way."""
+    straight = STRAIGHT.get(type(first))
+    return apply(op, (x, y), {}) if straight is None else straight[1](op, x, y)
+
+
 def _other(op: Op, vx: Any, vy: Any, dtype: Any) -> Op:
     """Return the op of a node that is not real: the conjugated one; refuse what holds no numbers."""
     if dtype.kind == "c":
@@ -173,11 +188,11 @@ def _binary(op: Op, kernel: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             elif type(y) in PLAIN:
                 vy, py = y, None
             else:
-                return apply(op, (x, y), {})
+                return _elsewhere(op, y, x, y)
         elif type(y) is Tensor and type(x) in PLAIN:
             vx, px, vy, py = x, None, y._value, y.node
         else:
-            return apply(op, (x, y), {})
+            return _elsewhere(op, y, x, y) if type(x) in PLAIN else _elsewhere(op, x, x, y)
         if mode() is not None:
             return apply(op, (x, y), {})
         try:

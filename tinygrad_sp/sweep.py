@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from copy import copy
 from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, cast
@@ -35,6 +36,7 @@ def sweep(
     through: bool = False,
     masked: bool = False,
     plan: Plan | None = None,
+    hooks_read: bool = False,
 ) -> dict[Node, Any]:
     """Carry cotangents from the roots to the leaves, or to the given target nodes.
 
@@ -56,6 +58,8 @@ def sweep(
         Treat 0 * inf as 0 in pointwise rules, as in graphs with a `where`.
     plan : Plan, optional
         What `plan_sweep` made of these roots and targets, if that was asked before.
+    hooks_read : bool
+        Keep recorded what a hook computes from Tensors that are differentiated elsewhere.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def sweep(
     mode = MODE.get()
     pull = _Pull(pending, owned, lift, masked, mode.watch_rule if mode else None, set(order) if ends else None)
     fast = lift is None and pull.watch is None
-    marked = {*(ends or ()), *HOOKS} if ends or HOOKS else None  # nodes at which something happens besides
+    marked = {*(ends or ()), *hooked()} if ends or HOOKS else None  # nodes at which something happens besides
     # What may raise releases nothing before the end: after an error the graph is as it was.
     careful = careful or bool(HOOKS) or pull.watch is not None or _warnings_raise()
     take = pending.pop
@@ -91,7 +95,7 @@ def sweep(
                 if grad is None:
                     continue
                 if marked is not None and node in marked:
-                    grad = _hooked(node, grad, lift)
+                    grad = _hooked(node, grad, lift, hooks_read)
                     if ends is not None and node in ends:
                         found[node] = grad
                         if not through:
@@ -393,15 +397,51 @@ def _add(pending: dict[Node, Any], owned: set[Node], node: Node, cotangent: Any)
 
 # ---------------------------------------------------------------------------------------------- hooks
 
-HOOKS: WeakKeyDictionary[Node, dict[int, Rule]] = WeakKeyDictionary()
-"""Functions that see, and may replace, the cotangent at a node."""
+HOOKS: WeakKeyDictionary[Node, dict[int, tuple[Rule, int]]] = WeakKeyDictionary()
+"""Functions that see, and may replace, the cotangent at a node; and the level of the Tensor they were given to."""
 
 
-def _hooked(node: Node, grad: Any, lift: Rule | None) -> Any:
-    for hook in list(HOOKS.get(node, {}).values()):
-        new = hook(grad if lift is not None else make_tensor(grad, None))
-        if new is not None:
-            if lift is None:
-                new = new._taken() if isinstance(new, Traced) else np.array(new)[()]  # the hook keeps its own array
-            grad = checked(node, 0, new, node)
+def hooked() -> set[Node | None]:
+    """Return the nodes that have hooks; other threads may be adding some."""
+    return {reference() for reference in HOOKS.keyrefs()}
+
+
+def _hooked(node: Node, grad: Any, lift: Rule | None, reads: bool) -> Any:
+    """Show a cotangent to the node's hooks, one after the other; return what they make of it."""
+    for hook, level in list(HOOKS.get(node, {}).values()):
+        given = _by_itself(grad)
+        new = hook(given)
+        new = given if new is None else new  # into which it may have written
+        if not isinstance(new, Traced):
+            new = np.array(new)[()]  # the hook keeps its own array
+        elif lift is None and not new.level and not (new.node is not None and (level or (reads and _outer(new.node)))):
+            new = new._taken()
+        grad = _replaced(new, node)
     return grad
+
+
+def _outer(node: Node) -> bool:
+    """Whether it was computed from more than the variables of functional derivatives that have returned."""
+    return plan_sweep([node], None, released_too=True).outside
+
+
+def _by_itself(grad: Any) -> Any:
+    """Return a cotangent as a Tensor that is nobody else's: what is written into it stays there."""
+    if isinstance(grad, Traced) and grad.level:
+        return copy(grad)
+    return make_tensor(grad._taken(), grad.node) if isinstance(grad, Traced) else make_tensor(grad, None)
+
+
+def _replaced(new: Any, node: Node) -> Any:
+    """Return what a hook gave as the node's cotangent, or say why it can't be."""
+    if new.shape != node.shape:
+        raise ValueError(
+            f"register_hook: the hook returned shape {new.shape} for a cotangent of shape {node.shape}; return one of "
+            "that shape, or None"
+        )
+    if new.dtype.kind not in "fc" or (new.dtype.kind == "c" and node.dtype.kind == "f"):
+        raise TypeError(
+            f"register_hook: the hook returned dtype {new.dtype} for a cotangent of dtype {node.dtype}; return one of "
+            "that dtype, or None"
+        )
+    return fit(new, node.form)

@@ -360,11 +360,42 @@ class Tensor(ArrayMethods):
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
         """Call ``hook(cotangent)`` in every sweep that passes here; what it returns, if anything, is used instead.
 
-        Returns a function that removes the hook.
+        Parameters
+        ----------
+        hook : callable
+            Gets the whole cotangent, as a Tensor.  Returns another of its shape, or None to leave it as it is.
+
+        Returns
+        -------
+        callable
+            Removes the hook.
+
+        Notes
+        -----
+        Several hooks are called in the order in which they were registered, each with what the one before returned.
+        The gradient that is asked for at this very Tensor (`tg.gradients`, or ``.grad`` of a leaf) is the replaced one.
+
+        A sweep that is recorded (``create_graph=True``) records its hooks too: what they return is differentiated.
+        When such gradients are differentiated, the second sweep passes here as well, as often as they depend on this
+        Tensor, and calls the hooks with the cotangents of that sweep.  All this is as in PyTorch.
+
+        Examples
+        --------
+        >>> import tinygrad_sp as tg
+        >>> x = tg.Tensor(2.0)
+        >>> h = x * x
+        >>> remove = h.register_hook(lambda g: print("at h:", g.item()))
+        >>> first = tg.gradients(h * h, x, create_graph=True)  # 4 x**3
+        at h: 8.0
+        >>> tg.gradients(first, x)  # first = 2 h * 2 x: by h it is 4 x
+        at h: 8.0
+        Tensor(48.)
         """
+        if not callable(hook):
+            raise TypeError(f"register_hook: hook is {type(hook).__name__}; a function of the cotangent is wanted")
         hooks = HOOKS.setdefault(self._recorded("register_hook"), {})
         key = max(hooks, default=0) + 1
-        hooks[key] = hook
+        hooks[key] = hook, self.level
         return lambda: cast(None, hooks.pop(key, None))
 
     def __reduce__(self) -> tuple[Any, ...]:

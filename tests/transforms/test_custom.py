@@ -315,3 +315,132 @@ def test_hooks_in_functional_derivatives():
     np.testing.assert_allclose(tg.gradients(y, x).item(), 2 * np.cos(0.3))
     with pytest.raises(RuntimeError, match="constant"):
         tg.Tensor(1.0, requires_grad=False).register_hook(print)
+
+
+def swept_twice(hooks):
+    """The sixth power, with hooks at its middle: the first derivative, the second, and what the hooks saw of both."""
+    seen = []
+    x = tg.Tensor(2.0)
+    h = x * x
+    for name, hook in hooks.items():
+        h.register_hook(lambda g, name=name, hook=hook: seen.append((name, g.item())) or hook(g))
+    first = tg.gradients(h * h * h, x, create_graph=True)
+    seen.append("the second sweep")
+    return first.item(), tg.gradients(first, x).item(), seen
+
+
+def test_hooks_in_the_sweep_of_a_sweep_as_in_pytorch():
+    """The numbers are PyTorch's."""
+    first, second, seen = swept_twice({"a": lambda _: None})
+    assert (first, second) == (192.0, 480.0) and seen == [("a", 48.0), "the second sweep", ("a", 96.0)]
+    first, second, seen = swept_twice({"a": lambda _: None, "b": lambda g: 2 * g, "c": lambda _: None})
+    assert (first, second) == (384.0, 1728.0)
+    assert seen == [("a", 48.0), ("b", 48.0), ("c", 96.0), "the second sweep", ("a", 192.0), ("b", 192.0), ("c", 384.0)]
+
+
+def test_a_hook_that_is_not_linear_is_differentiated():
+    x = tg.Tensor(2.0)
+    h = tg.sin(x)
+    h.register_hook(lambda g: g * g)
+    g = tg.gradients(h * h, x, create_graph=True)
+    np.testing.assert_allclose([g.item(), tg.gradients(g, x).item()], [-1.376317123198, -6.820877501349], rtol=1e-11)
+
+
+def test_the_gradient_asked_for_at_a_hook_is_the_replaced_one():
+    x = tg.Tensor(2.0)
+    h = x * x
+    h.register_hook(lambda g: 10 * g)
+    gx, gh = tg.gradients(h * h, [x, h], create_graph=True)
+    assert gx.item() == 320.0 and gh.item() == 80.0
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_what_a_hook_writes_into_its_cotangent_counts_and_stays_there(create_graph):
+    x, w = tg.Tensor([1.0, 2.0]), tg.Tensor([1.0, 1.0])
+    h, k = x * 1.0, w * 1.0
+
+    def write(g):
+        g[0] = 100.0
+
+    h.register_hook(write)
+    gx, gw = tg.gradients((h + k).sum(), [x, w], create_graph=create_graph)  # one cotangent for both
+    assert gx.tolist() == [100.0, 1.0] and gw.tolist() == [1.0, 1.0]
+
+
+def test_what_a_hook_returns_is_checked():
+    x = tg.Tensor([1.0, 2.0])
+    for wrong, error, words in (
+        (lambda _: 3.0, ValueError, r"register_hook: .*shape \(\) for a cotangent of shape \(2,\)"),
+        (lambda _: np.ones((3, 2)), ValueError, r"shape \(3, 2\)"),
+        (lambda g: g * 1j, TypeError, "dtype complex128 for a cotangent of dtype float64"),
+        (lambda g: g > 0, TypeError, "dtype bool"),
+    ):
+        h = x * x
+        h.register_hook(wrong)
+        with pytest.raises(error, match=words):
+            h.sum().backward()
+        assert x.grad is None
+    with pytest.raises(TypeError, match="register_hook: hook is float"):
+        x.register_hook(3.0)
+
+
+def test_hooks_inside_of_every_transform():
+    def f(x):
+        h = tg.sin(x)
+        h.register_hook(lambda g: 10 * g)
+        return h.sum()
+
+    g, hx = 10 * np.cos(X), -10 * np.sin(X) * X  # linear in its cotangent: the second sweep adds nothing
+    for first in (
+        tg.grad(f)(X),
+        tg.grad(tg.checkpoint(f))(X),
+        tg.vjp(f, X)[1](1.0)[0],
+        tg.jacrev(lambda x: f(x) * np.ones(2))(X)[1],
+        tg.vmap(tg.grad(f))(np.stack([X, X]))[1],
+        tg.jvp(tg.grad(f), (X,), (X,))[0],
+    ):
+        assert type(first) is np.ndarray
+        np.testing.assert_allclose(first, g, rtol=1e-15)
+    for second in (tg.hvp(f, (X,), (X,)), tg.linearize(tg.grad(f), X)[1](X), tg.hessian(f)(X) @ X):
+        np.testing.assert_allclose(second, hx, rtol=1e-14)
+    with pytest.raises(TypeError, match="register_hook"):
+        tg.jvp(f, (X,), (X,))  # there are no cotangents
+
+
+def test_what_a_hook_alone_reads_is_differentiated_outside():
+    def inner(w):
+        def f(x):
+            h = tg.sin(x)
+            h.register_hook(lambda g: g * w)
+            return h
+
+        return tg.grad(f)(1.0)
+
+    slope = np.cos(1.0)
+    assert tg.grad(inner)(3.0) == slope
+    assert tg.jvp(inner, (3.0,), (1.0,))[1] == slope
+    w = tg.Tensor(3.0)
+    assert tg.gradients(inner(w), w).item() == slope
+    with tg.no_grad():
+        assert type(inner(w)) is np.float64
+
+
+def test_threads_register_hooks_while_others_sweep():
+    from concurrent.futures import ThreadPoolExecutor
+    from sys import getswitchinterval, setswitchinterval
+
+    def work(_):
+        for _ in range(500):
+            x = tg.Tensor(2.0)
+            h = x * x
+            h.register_hook(lambda g: 2 * g)
+            (h * h).backward()
+            assert x.grad.item() == 64.0
+
+    interval = getswitchinterval()
+    setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+    finally:
+        setswitchinterval(interval)

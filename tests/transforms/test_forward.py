@@ -60,3 +60,46 @@ def test_tangents_that_came_in_stay_as_they_are(f):
     assert_transposes(f, [x, y], [t, u], rng)
     _, moved = tg.jvp(f, (x, y), (t, u))
     assert not np.shares_memory(moved, t) and not np.shares_memory(moved, u)
+
+
+MATRIX = np.arange(12.0).reshape(3, 4)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x,
+        lambda x: x.T,
+        lambda x: x[::2],
+        lambda x: np.reshape(x, (2, 6)),
+        lambda x: np.broadcast_to(x, (2, 3, 4)),
+        lambda x: (x * 2).T,
+        lambda x: np.broadcast_to(x * 2, (2, 3, 4)),
+        lambda x: x + np.zeros((2, 1, 1)),
+        lambda x: [y := x * 2, y, y[::-1], y.T],
+        lambda x: [x, x.T, (x * 2).real],
+        lambda x: (x * 1, MATRIX.T, MATRIX),
+        lambda x: np.split(x * 3, 2, axis=1),
+    ],
+)
+def test_results_are_nobody_elses(f):
+    x, t = MATRIX + 1, MATRIX - 5
+    y, moved = tg.jvp(f, (x,), (t,))
+    results = [a for tree in (y, moved) for a in (tree if isinstance(tree, (list, tuple)) else [tree])]
+    for i, a in enumerate(results):
+        assert a.flags.writeable
+        assert not any(np.shares_memory(a, b) for b in (x, t, MATRIX, *results[:i]))
+
+
+def test_a_view_of_what_an_op_made_is_not_copied_unless_it_is_small():
+    made = []
+    y, _ = tg.jvp(lambda x: [made.append(z := x * 2), z.T][1], (MATRIX,), (MATRIX,))
+    assert np.shares_memory(y, made[0].numpy())
+    y, moved = tg.jvp(lambda x: (x * 2)[0], (MATRIX,), (MATRIX,))
+    assert y.base.size == moved.base.size == 4
+
+
+def test_the_aux_is_not_the_arguments_own_array():
+    x = MATRIX + 1
+    _, _, aux = tg.jvp(lambda x: (x, {"x": x.T, "two": x * 2}), (x,), (x,), has_aux=True)
+    assert not np.shares_memory(aux["x"], x)

@@ -244,6 +244,15 @@ def test_gradients_are_total_derivatives():
         tg.gradients(x * np.ones(3), x)
 
 
+def test_a_recorded_cotangent_is_differentiated_too():
+    x, w = tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])
+    g = tg.gradients(x * x, x, w, create_graph=True)
+    np.testing.assert_array_equal(g.numpy(), [6.0, 16.0])
+    np.testing.assert_array_equal(tg.gradients(g.sum(), w, retain_graph=True).numpy(), [2.0, 4.0])
+    np.testing.assert_array_equal(tg.gradients(g.sum(), x).numpy(), [6.0, 8.0])
+    assert tg.gradients(x * x, x, w).node is None
+
+
 def test_elementwise_grad_is_the_derivative_everywhere():
     x = np.linspace(-3, 3, 7)
     f = tg.elementwise_grad(tg.elementwise_grad(np.sin))

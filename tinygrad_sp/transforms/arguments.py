@@ -33,10 +33,9 @@ class Arguments:
     """
 
     def __init__(self, name: str, f: Callable[..., Any], argnums: Argnums, args: Any, kwargs: Any) -> None:
-        self.single = isinstance(argnums, (int, str))
-        picks = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
-        self.f, self.args, self.kwargs = f, args, kwargs
-        self.places = [_place(name, f, p, args, kwargs) for p in picks]  # type: ignore[arg-type]
+        self.f, self.args, self.kwargs = function(name, f), args, kwargs
+        picks, self.single = _picks(name, argnums)
+        self.places = [_place(name, f, p, args, kwargs) for p in picks]
         twice = next((p for i, p in enumerate(self.places) if p in self.places[:i]), None)
         if twice is not None:
             raise ValueError(f"{name}: argnums names argument {twice!r} twice; name each once")
@@ -50,6 +49,11 @@ class Arguments:
         self.leaves = [self.checked(i, x) for i, x in enumerate(self.leaves)]
         self.tensors = any(isinstance(x, Traced) and not x.level for x in flatten((args, kwargs))[0])
 
+    @classmethod
+    def all(cls, name: str, f: Callable[..., Any], primals: Sequence[Any]) -> Arguments:
+        """Differentiate with respect to every one of some positional arguments."""
+        return cls(name, f, tuple(range(len(primals))), primals, {})
+
     def title(self, i: int) -> str:
         """Say which argument a leaf is, for an error message."""
         titles = [
@@ -61,12 +65,11 @@ class Arguments:
 
     def checked(self, i: int, x: Any) -> Any:
         """Return an argument that can be differentiated as an array or Tensor, or say why it can't be."""
-        value = x if isinstance(x, Traced) else np.asarray(x)[()]
-        dtype = value.dtype  # type: ignore[union-attr]
-        if dtype.kind not in "fc":
+        value: Any = x if isinstance(x, Traced) else as_array(x, lambda: self.title(i))
+        if value.dtype.kind not in "fc":
             raise TypeError(
-                f"{self.title(i)} is {type(x).__name__} of dtype {dtype}: only floating and complex numbers can be "
-                "differentiated. Write 3.0, not 3, or name other arguments in argnums"
+                f"{self.title(i)} is {type(x).__name__} of dtype {value.dtype}: only floating and complex numbers can "
+                "be differentiated. Write 3.0, not 3, or name other arguments in argnums"
             )
         return value
 
@@ -83,6 +86,38 @@ class Arguments:
         items = iter(leaves)
         trees = tuple(structure.build(items) for structure in self.structures)
         return trees[0] if self.single else trees
+
+
+def function(name: str, f: Any) -> Callable[..., Any]:
+    """Return what a transform was given, if it can be called."""
+    if not callable(f):
+        raise TypeError(f"{name}: f is {type(f).__name__}, not a function: pass f itself, not f(x)")
+    return f  # type: ignore[no-any-return]
+
+
+def as_array(x: Any, what: Callable[[], str]) -> Any:
+    """Return a number or an array of the user's as NumPy's, or say that it is none."""
+    if hasattr(x, "filled"):
+        raise TypeError(f"{what()} is a masked array, whose mask would be lost: write array.filled(...)")
+    value = np.asarray(x)
+    if value.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{what()} is {type(x).__name__} {x!r:.60}, no array of numbers; numbers, arrays, Tensors and nested "
+            "tuples, lists and dicts of them are wanted"
+        )
+    return value[()]
+
+
+def _picks(name: str, argnums: Argnums) -> tuple[list[int | str], bool]:
+    """Return argnums as a list, and whether it was a single one."""
+    single = not isinstance(argnums, (tuple, list, range))
+    picks: Any = [argnums] if single else argnums
+    if any(not isinstance(p, (int, np.integer, str)) or isinstance(p, bool) for p in picks):
+        raise TypeError(
+            f"{name}: argnums={argnums!r}: the positions (0, 1 ...) or names of the arguments to differentiate are "
+            "wanted, one or a tuple of them"
+        )
+    return [p if isinstance(p, str) else int(p) for p in picks], single
 
 
 def _place(name: str, f: Any, pick: int | str, args: Any, kwargs: Any) -> int | str:
@@ -107,12 +142,9 @@ def _called(f: Any, place: int | str) -> str:
 
 def cotangent_like(given: Any, out: Any, what: Callable[[], str]) -> Any:
     """Check a cotangent (or tangent) against what it belongs to, and give it that dtype."""
-    if isinstance(given, Traced):
-        value: Any = given
-    elif given is None:
+    if given is None:
         return None
-    else:
-        value = np.asarray(given)[()]
+    value: Any = given if isinstance(given, Traced) else as_array(given, what)
     shape, dtype = np.shape(out), getattr(out, "dtype", np.dtype(float))
     if tuple(np.shape(value)) != tuple(shape):
         raise ValueError(
@@ -128,6 +160,28 @@ def cotangent_like(given: Any, out: Any, what: Callable[[], str]) -> Any:
     return value
 
 
+BESIDES = "it besides: (result, aux) with has_aux=True"
+
+
+def arrays_of(name: str, leaves: Sequence[Any], structure: Structure, advice: str = BESIDES) -> None:
+    """Refuse what a function returned that is no array of numbers."""
+    for i, x in enumerate(leaves):
+        kind = getattr(x, "dtype", None) or np.asarray(x).dtype
+        if kind.kind not in "biufc":
+            at = list(structure.paths())[i]
+            raise TypeError(
+                f"{name}: the function returned {type(x).__name__} {x!r:.60}{at and f' at {at}'}, no array of numbers; "
+                f"return {advice}"
+            )
+
+
+def what_came(leaves: Sequence[Any], structure: Structure) -> str:
+    """Say what a function returned instead of one array, or of one number."""
+    if structure.kind is None:
+        return f"shape {np.shape(leaves[0])}"
+    return "None" if structure.kind is type(None) else f"a {structure.kind.__name__} of {len(leaves)} arrays"
+
+
 def with_aux(name: str, out: Any, has_aux: bool) -> tuple[Any, Any]:
     """Separate a function's result from what it returns besides."""
     if not has_aux:
@@ -137,29 +191,41 @@ def with_aux(name: str, out: Any, has_aux: bool) -> tuple[Any, Any]:
     return out[0], out[1]
 
 
-def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = ()) -> list[Any]:
-    """Give the user arrays that nobody else holds, or Tensors."""
+def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = (), fresh: bool = False) -> list[Any]:
+    """Give the user arrays that nobody else holds, or Tensors.
+
+    ``fresh`` says that only what is in ``shared`` is held by others: views of anything else need no copy.
+    """
     seen = {id(x) for x in shared}
-    found = []
+    found: list[Any] = []
     for x in values:
         if isinstance(x, Traced):
             x = x if tensors or x.level or x.node is not None else x._taken()
         elif tensors:
             x = constant(x)
         if type(x) is np.ndarray and (x.base is not None or not x.flags.writeable or id(x) in seen):
-            x = np.array(x)[()]
+            if not (fresh and x.flags.writeable and id(x) not in seen and _is_apart(x, (*shared, *found))):
+                x = np.array(x)[()]
         seen.add(id(x))
         found.append(x)
     return found
 
 
-def describe(f: Callable[..., Any], what: str) -> Callable[[F], F]:
+def _is_apart(x: Any, others: Sequence[Any]) -> bool:
+    """Whether a view shares memory with none of the others, and keeps no much larger array alive."""
+    if type(x.base) is not np.ndarray or x.base.nbytes > 2 * x.nbytes:
+        return False
+    return not any(isinstance(y, Traced) or np.may_share_memory(x, y) for y in others)
+
+
+def describe(transform: str, f: Callable[..., Any], what: str) -> Callable[[F], F]:
     """Say in a function's name and docstring what it is of."""
+    function(transform, f)
 
     def described(g: F) -> F:
         name = getattr(f, "__name__", "f")
         g.__module__ = getattr(f, "__module__", __name__)
-        g.__name__ = g.__qualname__ = f"{g.__name__}({name})"
+        g.__name__ = g.__qualname__ = f"{transform}({name})"
         g.__wrapped__ = f  # type: ignore[attr-defined]  # so that its signature is f's
         g.__doc__ = f"Return {what} of `{name}`."
         return g

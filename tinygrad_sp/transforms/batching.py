@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from ..cotangent import finite
 from ..graph import Op, Traced, apply
 from ..modes import MODE
-from .arguments import own
+from .arguments import arrays_of, as_array, function, own
 from .batch_rules import RULES, spread
 from .levels import DEPTH, Nested, deeper, lower, stop_gradient
 from .trees import Tree, flatten, unflatten
@@ -186,10 +187,18 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     array([[2., 0.],
            [0., 4.]])
     """
+    return batched("vmap", f, in_axes, out_axes)
+
+
+def batched(
+    name: str, f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, of: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """Do what `vmap` does, under another name and, in messages, for another function."""
+    function(name, f)
 
     @functools.wraps(f)
-    def batched(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, args, kwargs, in_axes)
+    def for_all(*args: Any, **kwargs: Any) -> Any:
+        call = _Call(name, f, of or f, args, kwargs, in_axes)
         with deeper() as level:
             kind = Batched.at(level)
             try:
@@ -202,21 +211,23 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         if problem is not None:
             out = call.one_by_one(problem, kind)
         leaves, structure = flatten(out)
-        axes = structure.spread(out_axes, "vmap: out_axes")
-        results = [_placed(x, axis, call.size, level) for x, axis in zip(leaves, axes, strict=True)]
+        axes = structure.spread(out_axes, f"{name}: out_axes")
+        counted = [0 if axis is None else x for x, axis in zip(leaves, axes, strict=True)]
+        arrays_of(name, counted, structure, "arrays, or give it out_axes=None if all examples share it")
+        results = [_placed(name, x, axis, call.size, level) for x, axis in zip(leaves, axes, strict=True)]
         return unflatten(structure, own(results, call.tensors and not DEPTH.get(), call.leaves))
 
-    return batched
+    return for_all
 
 
 class _Call:
     """A call of a function being batched: its leaves, and the axis of each."""
 
-    def __init__(self, f: Callable[..., Any], args: Any, kwargs: Any, in_axes: Any) -> None:
-        self.f = f
+    def __init__(self, name: str, f: Callable[..., Any], of: Any, args: Any, kwargs: Any, in_axes: Any) -> None:
+        self.name, self.f, self.of = name, f, of
         self.leaves, self.structure = flatten((args, kwargs))
         in_axes = tuple(in_axes) if isinstance(in_axes, list) else in_axes
-        self.axes = self.structure.spread((in_axes, 0), "vmap: in_axes")
+        self.axes = self.structure.spread((in_axes, 0), f"{name}: in_axes")
         paths = ["argument " + path[4:].replace("]", "", 1) for path in self.structure.paths()]
         sizes = {}
         for i, (x, axis, path) in enumerate(zip(self.leaves, self.axes, paths, strict=True)):
@@ -225,14 +236,17 @@ class _Call:
             shape = np.shape(x)
             if not -len(shape) <= axis < len(shape):
                 raise ValueError(
-                    f"vmap: {path} has shape {shape}, no axis {axis}; give in_axes=None for an argument that all share"
+                    f"{name}: {path} has shape {shape}, no axis {axis}; give in_axes=None for an argument that all "
+                    "share"
                 )
             sizes[path] = shape[axis]
-            self.leaves[i] = x if isinstance(x, Traced) else np.asarray(x)
+            self.leaves[i] = (
+                x if isinstance(x, Traced) else np.asarray(as_array(x, partial("{}: {}".format, name, path)))
+            )
         if len(set(sizes.values())) != 1:
             if not sizes:
-                raise ValueError("vmap: nothing is batched; give in_axes, an axis of at least one argument")
-            raise ValueError(f"vmap: not one number of examples, but {sizes}; as many are wanted in each argument")
+                raise ValueError(f"{name}: nothing is batched; give in_axes, an axis of at least one argument")
+            raise ValueError(f"{name}: not one number of examples, but {sizes}; as many are wanted in each argument")
         self.size = next(iter(sizes.values()))
         self.tensors = any(isinstance(x, Traced) and not x.level for x in self.leaves)
 
@@ -248,23 +262,25 @@ class _Call:
 
     def one_by_one(self, problem: Exception, kind: type[Any]) -> Tree:
         """Call the function for each example, and stack the results."""
-        name = getattr(self.f, "__qualname__", repr(self.f))
+        name = getattr(self.of, "__qualname__", repr(self.of))
         if not self.size:
             raise problem
         arguments = self.arguments()
         outs = [self.on([x if a is None else x[i] for x, a in arguments]) for i in range(self.size)]
-        say_once(f"vmap: {name} can't be batched, it is called for one example after the other: {problem}")
+        say_once(f"{self.name}: {name} can't be batched, it is called for one example after the other: {problem}")
         first, structure = flatten(outs[0])
-        rows = [structure.like(out, "vmap: the result for an example") for out in outs]
+        rows = [structure.like(out, f"{self.name}: the result for an example") for out in outs]
         if any(np.shape(x) != np.shape(y) for row in rows for x, y in zip(row, first, strict=True)):
-            raise ValueError(f"vmap: the results of {name} have different shapes for different examples; use np.where")
+            raise ValueError(
+                f"{self.name}: the results of {name} have different shapes for different examples; use np.where"
+            )
         return unflatten(structure, [batch_of(kind, np.stack(column)) for column in zip(*rows, strict=True)])
 
 
-def _placed(x: Any, axis: Any, size: int, level: int) -> Any:
+def _placed(name: str, x: Any, axis: Any, size: int, level: int) -> Any:
     """Put the batch where the user wants it."""
     if not (isinstance(x, Batched) and x.level == level):
         return x if axis is None else np.moveaxis(spread(size, x), 0, axis)
     if axis is None:
-        raise ValueError("vmap: out_axes is None for a result that differs between examples; give it an axis")
+        raise ValueError(f"{name}: out_axes is None for a result that differs between examples; give it an axis")
     return np.moveaxis(x.under, 0, axis) if axis else x.under

@@ -20,8 +20,9 @@ from ..modes import recording
 from ..places import note_caller
 from ..record import picked
 from ..sweep import sweep
+from .arguments import function
 from .batching import Batched, batch_of
-from .forward import Dual, dual
+from .dual import Dual, dual
 from .levels import DEPTH, always_recording, variable
 from .trees import Tree, flatten, tree_map, unflatten
 
@@ -65,6 +66,7 @@ def checkpoint(f: F) -> F:
     >>> tg.grad(chain)(1.0).round(6)
     np.float64(1.106433)
     """
+    function("checkpoint", f)
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..graph import Op, Traced, apply
 from ..modes import recording
+from .arguments import function
 from .batching import vmap
 from .trees import Structure, flatten, unflatten
 
@@ -61,7 +62,7 @@ class custom_vjp:
     """
 
     def __init__(self, fun: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
-        functools.update_wrapper(self, fun)
+        functools.update_wrapper(self, function("custom_vjp", fun))
         self.fun, self.nondiff = fun, tuple(nondiff_argnums)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
@@ -77,7 +78,8 @@ class custom_vjp:
             ``bwd(*nondiff_arguments, residuals, cotangent)`` returns a tuple: the cotangent of each other argument,
             None where it is zero.
         """
-        self.fwd, self.bwd = fwd, bwd
+        name = getattr(self, "__name__", "f")
+        self.fwd, self.bwd = function(f"{name}.defvjp", fwd), function(f"{name}.defvjp", bwd)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function."""

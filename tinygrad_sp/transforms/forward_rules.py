@@ -15,6 +15,7 @@ from ..ops import norms, reduction, softmax
 from ..ops.axes import spread
 
 TANGENTS: dict[Op, Callable[..., Any]] = {}
+PUSHES: dict[Op, Callable[..., Any]] = {}
 
 
 def pushes(*ops: type[Op]) -> Callable[[Any], Any]:

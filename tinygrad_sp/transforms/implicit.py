@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Traced
+from .arguments import as_array, function
 from .batching import Batched
 from .custom import custom_vjp
 from .levels import lower, stop_gradient
@@ -60,7 +61,12 @@ def fixed_point(
     >>> root(4.0), tg.grad(root)(4.0), tg.grad(tg.grad(root))(4.0)
     (np.float64(2.0), np.float64(0.25), np.float64(-0.03125))
     """
-    _, structure = flatten(x0)
+    function("fixed_point", f)
+    start, structure = flatten(x0)
+    start = [x if isinstance(x, Traced) else as_array(x, lambda: "fixed_point: x0") for x in start]
+    for x in flatten(theta)[0]:
+        if isinstance(x, np.ndarray):
+            as_array(x, lambda: "fixed_point: theta")
 
     def step(x: Sequence[Any], theta: Tree) -> list[Any]:
         return structure.like(f(unflatten(structure, x), theta), "fixed_point: the result of f")
@@ -104,7 +110,7 @@ def fixed_point(
         return None, unflatten(form, [next(found) if yes else None for yes in floats])
 
     solve.defvjp(forward, backward)
-    return unflatten(structure, solve(flatten(x0)[0], theta))
+    return unflatten(structure, solve(start, theta))
 
 
 def _constant(x: Any) -> Any:

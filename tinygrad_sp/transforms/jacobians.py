@@ -13,9 +13,9 @@ import numpy as np
 
 from ..graph import Traced
 from .arguments import Argnums, Arguments, describe, with_aux
-from .batching import vmap
-from .forward import jvp
-from .reverse import grad, vjp
+from .batching import batched
+from .forward import along, pushforward
+from .reverse import gradient_of, pullback
 from .trees import Structure, Tree, flatten, unflatten
 
 
@@ -55,7 +55,16 @@ class _Problem:
             raise TypeError(f"{name}: of complex arguments; split them into real and imaginary parts, or use vjp")
 
     def call(self, *leaves: Any) -> tuple[Any, Any]:
+        """Call the function: its result, and what it returned besides."""
         return with_aux(self.name, self.given.call(leaves), self.has_aux)
+
+    def pullback(self) -> Any:
+        """Return the result, its pullback and what was returned besides."""
+        return pullback(Arguments.all(self.name, self.call, self.inputs), has_aux=True)
+
+    def for_all(self, function: Callable[..., Any], values: Sequence[Any], out_axes: Any = 0) -> Any:
+        """Apply a function to all unit vectors at once."""
+        return batched(self.name, function, 0, out_axes, of=self.given.f)(*_units(values))
 
     def assembled(self, structure: Structure, rows: Sequence[Sequence[Any]]) -> Tree:
         """Nest blocks [output][input] as the result nests arguments."""
@@ -66,13 +75,25 @@ def _reverse(problem: _Problem, y: Any, pull: Callable[[Any], Any]) -> Tree:
     """Pull all unit cotangents back at once."""
     outputs, structure = flatten(y)
     outputs = [_numeric(problem.name, x) for x in outputs]
-    pulled = vmap(lambda *units: pull(unflatten(structure, units)))
-    units = _units(outputs)
-    columns = pulled(*units)
-    if any(x.dtype.kind == "c" for x in outputs):  # the cotangent i asks for the imaginary part
-        columns = [a + 1j * b for a, b in zip(columns, pulled(*(1j * u for u in units)), strict=True)]
-    blocks = [_cut(column, outputs, 0) for column in columns]
-    return problem.assembled(structure, list(zip(*blocks, strict=True)) if outputs else [])
+    if not outputs:
+        return problem.assembled(structure, [])
+    turns = [1j if x.dtype.kind == "c" else 0.0 for x in outputs]
+
+    def pulled(*units: Any) -> Any:
+        return pull(unflatten(structure, units))
+
+    def turned(*units: Any) -> Any:  # the cotangent i asks for the imaginary part
+        return pulled(*(u * turn for u, turn in zip(units, turns, strict=True)))
+
+    def rows(function: Callable[..., Any]) -> list[list[Any]]:
+        columns = [_cut(column, outputs, 0) for column in problem.for_all(function, outputs)]
+        return [[column[i] for column in columns] for i in range(len(outputs))]
+
+    found = rows(pulled)
+    if any(turns):
+        parts = zip(found, rows(turned), turns, strict=True)
+        found = [[a + turn * b if turn else a for a, b in zip(re, im, strict=True)] for re, im, turn in parts]
+    return problem.assembled(structure, found)
 
 
 def _numeric(name: str, x: Any) -> Any:
@@ -114,11 +135,14 @@ def jacrev(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -
     array([[3., 0., 1.],
            [0., 3., 2.]])
     """
+    return _jacrev("jacrev", f, argnums, has_aux)
 
-    @describe(f, "the Jacobian")
+
+def _jacrev(name: str, f: Callable[..., Any], argnums: Argnums, has_aux: bool) -> Callable[..., Any]:
+    @describe(name, f, "the Jacobian")
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        problem = _Problem("jacrev", f, argnums, has_aux, args, kwargs)
-        y, pull, aux = vjp(problem.call, *problem.inputs, has_aux=True)
+        problem = _Problem(name, f, argnums, has_aux, args, kwargs)
+        y, pull, aux = problem.pullback()
         found = _reverse(problem, y, pull)
         return (found, aux) if has_aux else found
 
@@ -147,20 +171,23 @@ def jacfwd(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -
     array([[3., 0., 1.],
            [0., 3., 2.]])
     """
+    return _jacfwd("jacfwd", f, argnums, has_aux)
 
-    @describe(f, "the Jacobian")
+
+def _jacfwd(name: str, f: Callable[..., Any], argnums: Argnums, has_aux: bool) -> Callable[..., Any]:
+    @describe(name, f, "the Jacobian")
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        problem = _Problem("jacfwd", f, argnums, has_aux, args, kwargs)
+        problem = _Problem(name, f, argnums, has_aux, args, kwargs)
         inputs = problem.inputs
 
         def push(*units: Any) -> Any:
-            y, moved, aux = jvp(problem.call, inputs, units, has_aux=True)
+            y, moved, aux = pushforward(name, problem.call, inputs, units, has_aux=True)
             return moved, (y, aux)
 
-        columns, (y, aux) = vmap(push, out_axes=(-1, None))(*_units(inputs))
+        columns, (y, aux) = problem.for_all(push, inputs, out_axes=(-1, None)) if inputs else push()
         outputs, structure = flatten(y)
         for x in outputs:
-            _numeric("jacfwd", x)
+            _numeric(name, x)
         rows = [_cut(column, inputs, np.ndim(x)) for column, x in zip(flatten(columns)[0], outputs, strict=True)]
         found = problem.assembled(structure, rows)
         return (found, aux) if has_aux else found
@@ -190,12 +217,12 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False)
     {'a': array([3., 4.]), 'b': array([[2., 0.],
            [0., 2.]])}
     """
-    forward = jacfwd(f, argnums, has_aux)
+    forward = _jacfwd("jacobian", f, argnums, has_aux)
 
-    @describe(f, "the Jacobian")
+    @describe("jacobian", f, "the Jacobian")
     def cheaper(*args: Any, **kwargs: Any) -> Any:
         problem = _Problem("jacobian", f, argnums, has_aux, args, kwargs)
-        y, pull, aux = vjp(problem.call, *problem.inputs, has_aux=True)
+        y, pull, aux = problem.pullback()
         outputs = flatten(y)[0]
         if sum(np.size(x) for x in outputs) > sum(np.size(x) for x in problem.inputs):
             return forward(*args, **kwargs)
@@ -232,7 +259,8 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) 
     array([[6., 2.],
            [2., 0.]])
     """
-    return jacfwd(jacrev(f, argnums, has_aux), argnums, has_aux)
+    matrix = _jacfwd("hessian", _jacrev("hessian", f, argnums, has_aux), argnums, has_aux)
+    return describe("hessian", f, "the matrix of second derivatives")(matrix)
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -258,8 +286,9 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> tg.hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
     array([  6., 120.])
     """
-    gradient = grad(f, argnums=tuple(range(len(primals))))
-    found = jvp(gradient, primals, tangents)[1]
+    along("hvp", f, primals, tangents)
+    gradient = gradient_of("hvp", f, tuple(range(len(primals))))
+    found = pushforward("hvp", gradient, primals, tangents)[1]
     return found[0] if len(primals) == 1 else found
 
 
@@ -285,8 +314,9 @@ def vhp(f: Callable[..., Any], primals: Sequence[Any], cotangents: Sequence[Any]
     >>> tg.vhp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
     array([  6., 120.])
     """
-    _, pull = vjp(grad(f, argnums=tuple(range(len(primals)))), *primals)
-    found = pull(tuple(cotangents))
+    given, vector = along("vhp", f, primals, cotangents)
+    _, pull = pullback(Arguments.all("vhp", gradient_of("vhp", f, tuple(range(len(primals)))), primals))
+    found = pull(given.mirror(vector))
     return found[0] if len(primals) == 1 else found
 
 
@@ -312,16 +342,16 @@ def laplacian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]
     np.float64(14.0)
     """
 
-    @describe(f, "the Laplacian")
+    @describe("laplacian", f, "the Laplacian")
     def trace(*args: Any, **kwargs: Any) -> Any:
         problem = _Problem("laplacian", f, argnums, False, args, kwargs)
         inputs = problem.inputs
-        gradient = grad(lambda *leaves: problem.call(*leaves)[0], argnums=tuple(range(len(inputs))))
+        gradient = gradient_of("laplacian", lambda *leaves: problem.call(*leaves)[0], tuple(range(len(inputs))))
 
         def second(*units: Any) -> Any:
-            along = jvp(gradient, inputs, units)[1]
-            return sum((np.sum(a * u) for a, u in zip(along, units, strict=True)), 0.0)
+            moved = pushforward("laplacian", gradient, inputs, units)[1]
+            return sum((np.sum(a * u) for a, u in zip(moved, units, strict=True)), 0.0)
 
-        return np.sum(vmap(second)(*_units(inputs)))
+        return np.sum(problem.for_all(second, inputs)) if inputs else 0.0 * np.sum(problem.call()[0])
 
     return trace

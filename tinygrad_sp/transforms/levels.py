@@ -190,6 +190,8 @@ class Variable(Nested, internal=True):
 
     __slots__ = ()
 
+    register_hook = Tensor.register_hook  # type: ignore[assignment]
+
     @property
     def requires_grad(self) -> bool:
         """Whether ops on it are recorded."""

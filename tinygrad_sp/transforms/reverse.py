@@ -19,7 +19,7 @@ from ..modes import recording
 from ..ops.elementwise import positive
 from ..sweep import Plan, plan_sweep, sweep
 from ..tensor import Tensor, constant
-from .arguments import Argnums, Arguments, cotangent_like, describe, own, with_aux
+from .arguments import Argnums, Arguments, arrays_of, cotangent_like, describe, own, what_came, with_aux
 from .levels import DEPTH, Variable, always_recording, deeper, lower, strip, variable
 from .trees import Tree, flatten, unflatten
 
@@ -42,7 +42,7 @@ class Tape:
     def __init__(self, function: Callable[[list[Any]], Tree], values: Sequence[Any], keep: bool = True) -> None:
         self.tensors = any(isinstance(v, Traced) for v in values)
         self.keep, self.given = keep, values
-        outer = recording()
+        self.outer = outer = recording()
         with always_recording():
             if DEPTH.get():
                 with deeper() as self.level:
@@ -70,7 +70,7 @@ class Tape:
         """Return the cotangents of the variables, as values of the level below."""
         pairs = [(n, c) for n, c in zip(self.roots, cotangents, strict=True) if n is not None and c is not None]
         if not self.outside:
-            found = sweep(pairs, self.ends, release=not self.keep, plan=self.plan)
+            found = sweep(pairs, self.ends, release=not self.keep, plan=self.plan, hooks_read=self.outer)
         else:
             pairs = [(node, c if isinstance(c, Traced) else make_tensor(c, None)) for node, c in pairs]
             # Others may have swept, and released, what they too can see: so the plan is made anew.
@@ -166,14 +166,21 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     >>> pull(1.0)
     (array([3., 4.]), array([1., 2.]))
     """
-    given = Arguments("vjp", f, tuple(range(len(primals))), primals, {})
-    tape, aux = _taped(given, "vjp", has_aux)
+    return pullback(Arguments.all("vjp", f, primals), has_aux)
+
+
+# Transforms that are made of others call these, so that an error names the one that the user called.
+
+
+def pullback(given: Arguments, has_aux: bool = False) -> Any:
+    """Do what `vjp` does, under another name."""
+    tape, aux = _taped(given, has_aux)
 
     def pull(cotangent: Any) -> Any:
-        leaves = tape.structure.like(cotangent, "vjp: the cotangent")
+        leaves = tape.structure.like(cotangent, f"{given.name}: the cotangent")
 
         def title(i: int) -> str:
-            return f"vjp: the cotangent{list(tape.structure.paths())[i]}"
+            return f"{given.name}: the cotangent{list(tape.structure.paths())[i]}"
 
         pairs = enumerate(zip(leaves, tape.leaves, strict=True))
         checked = [cotangent_like(c, y, partial(title, i)) for i, (c, y) in pairs]
@@ -182,18 +189,19 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     return (tape.result(), pull, aux) if has_aux else (tape.result(), pull)
 
 
-def _taped(given: Arguments, name: str, has_aux: bool, keep: bool = True) -> tuple[Tape, Any]:
+def _taped(given: Arguments, has_aux: bool, keep: bool = True) -> tuple[Tape, Any]:
     """Record a call; return the tape of its result, and what it returned besides."""
     kept: list[Any] = []
 
     def main(leaves: list[Any]) -> Any:
-        out, aux = with_aux(name, given.call(leaves), has_aux)
+        out, aux = with_aux(given.name, given.call(leaves), has_aux)
         kept.append(aux)
         return out
 
     values = [np.array(x) if keep and type(x) is np.ndarray else x for x in given.leaves]
     tape = Tape(main, values, keep)
     tape.tensors = given.tensors
+    arrays_of(given.name, tape.leaves, tape.structure)
     leaves, structure = flatten(kept[0])
     return tape, unflatten(structure, [tape.value(x) for x in leaves])
 
@@ -229,12 +237,17 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     >>> tg.value_and_grad(loss)({"w": 2.0, "b": 1.0}, np.array([1.0, -1.0]))
     (np.float64(10.0), {'w': np.float64(8.0), 'b': np.float64(4.0)})
     """
+    return differentiated("value_and_grad", f, argnums, has_aux)
 
-    @describe(f, "the value and the gradient")
+
+def differentiated(name: str, f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """Do what `value_and_grad` does, under another name."""
+
+    @describe(name, f, "the value and the gradient")
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        given = Arguments("grad", f, argnums, args, kwargs)
-        tape, aux = _taped(given, "grad", has_aux, keep=False)
-        y = _scalar(tape)
+        given = Arguments(name, f, argnums, args, kwargs)
+        tape, aux = _taped(given, has_aux, keep=False)
+        y = _scalar(name, tape)
         seed = np.ones(np.shape(y), y.dtype)[()] if tape.roots[0] is not None else None
         value = tape.result()
         gradient = given.mirror(tape.dressed(tape.pull([seed])))
@@ -243,17 +256,16 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     return value_and_gradient
 
 
-def _scalar(tape: Tape) -> Any:
+def _scalar(name: str, tape: Tape) -> Any:
     """Return the one real number that a function to be differentiated must return."""
-    y = tape.leaves[0] if len(tape.leaves) == 1 and tape.structure.kind is None else None
-    if y is None or np.size(y) != 1:
-        came = f"shape {np.shape(y)}" if y is not None else f"{len(tape.leaves)} arrays"
+    if tape.structure.kind is not None or np.size(tape.leaves[0]) != 1:
         raise ValueError(
-            f"grad: the function must return one number, it returned {came}. Sum it, or use tg.vjp, tg.jacobian "
-            "or tg.elementwise_grad; return (number, aux) with has_aux=True"
+            f"{name}: the function must return one number, it returned {what_came(tape.leaves, tape.structure)}. Sum "
+            "it, or use tg.vjp, tg.jacobian or tg.elementwise_grad; return (number, aux) with has_aux=True"
         )
-    if getattr(y, "dtype", np.dtype(float)).kind == "c":
-        raise TypeError("grad: the function returned a complex number; take its real part or abs, or use tg.vjp")
+    y = tape.leaves[0]
+    if getattr(y, "dtype", np.dtype(type(y))).kind == "c":
+        raise TypeError(f"{name}: the function returned a complex number; take its real part or abs, or use tg.vjp")
     return y
 
 
@@ -290,9 +302,14 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     >>> tg.grad(tg.grad(lambda x: x**4))(1.0)
     np.float64(12.0)
     """
-    both = value_and_grad(f, argnums, has_aux)
+    return gradient_of("grad", f, argnums, has_aux)
 
-    @describe(f, "the gradient")
+
+def gradient_of(name: str, f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """Do what `grad` does, under another name."""
+    both = differentiated(name, f, argnums, has_aux)
+
+    @describe(name, f, "the gradient")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, found = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
@@ -320,11 +337,18 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     array([-0., -1.])
     """
 
-    @describe(f, "the sum")
+    @describe("elementwise_grad", f, "the sum")
     def total(*args: Any, **kwargs: Any) -> Any:
-        return np.sum(f(*args, **kwargs))
+        leaves, structure = flatten(f(*args, **kwargs))
+        if structure.kind is not None:
+            came = what_came(leaves, structure)
+            raise ValueError(f"elementwise_grad: the function must return one array, it returned {came}")
+        arrays_of("elementwise_grad", leaves, structure, "an array")
+        return np.sum(leaves[0])
 
-    return grad(total, argnums)
+    return describe("elementwise_grad", f, "the derivative at every element")(
+        gradient_of("elementwise_grad", total, argnums)
+    )
 
 
 def gradients(
@@ -342,7 +366,8 @@ def gradients(
     cotangent : like y, optional
         What each element of ``y`` counts for; not needed where ``y`` has one element.
     create_graph : bool
-        Record this too, so that the results can be differentiated again.
+        Record this too, so that the results can be differentiated again.  Without it they are constants, also to
+        a `grad` around: there use `grad` inside as well, or say ``create_graph=True``.
     retain_graph : bool, optional
         Keep what the graph saved.  By default as ``create_graph``.
 
@@ -356,7 +381,9 @@ def gradients(
     RuntimeError
         If the graph was released by an earlier sweep, or for several elements without a cotangent.
     TypeError
-        If one of ``xs`` is a constant.
+        If one of ``xs`` is a constant, or ``y`` no Tensor.
+    ValueError
+        If a cotangent has another shape than what it belongs to.
 
     Examples
     --------
@@ -369,19 +396,36 @@ def gradients(
     True
     """
     ys, structure = flatten(y)
-    seeds = [None] * len(ys) if cotangent is None else structure.like(cotangent, "gradients: the cotangent")
+    given = [None] * len(ys) if cotangent is None else structure.like(cotangent, "gradients: the cotangent")
+    seeds = [_seed(t, c, path) for t, c, path in zip(ys, given, structure.paths(), strict=True)]
     leaves, mirror = flatten(xs)
     nodes = [_target(x, f"gradients: xs{path}") for x, path in zip(leaves, mirror.paths(), strict=True)]
-    roots = [(t.node, t._cotangent(c)) for t, c in zip(ys, seeds, strict=True) if t.node is not None]
+    roots = [(t.node, c) for t, c in zip(ys, seeds, strict=True) if t.node is not None]
     retain = create_graph if retain_graph is None else retain_graph
     if create_graph:
         with always_recording():
-            lifted = [(n, make_tensor(c, None)) for n, c in roots]
+            lifted = [(n, c if isinstance(c, Traced) else make_tensor(c, None)) for n, c in roots]
             found = sweep(lifted, nodes, lift=make_tensor, release=not retain, through=True)
     else:
-        found = sweep(roots, nodes, release=not retain, through=True)
+        plain = [(n, c._taken() if isinstance(c, Tensor) and not c.level else c) for n, c in roots]
+        found = sweep(plain, nodes, release=not retain, through=True)
     results = [found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in nodes]
     return unflatten(mirror, own(results, tensors=True))
+
+
+def _seed(y: Any, cotangent: Any, path: str) -> Any:
+    """Return the cotangent of something to be differentiated, of its shape and dtype."""
+    if not isinstance(y, Tensor) or y.level:
+        what = "a value of another transform, where tg.grad works" if isinstance(y, Tensor) else type(y).__name__
+        raise TypeError(f"gradients: y{path} is {what}; a Tensor that was recorded is wanted")
+    if cotangent is not None:
+        return cotangent_like(cotangent, y, lambda: f"gradients: the cotangent{path}")
+    if y.size != 1 and y.node is not None:
+        raise RuntimeError(
+            f"gradients: y{path} has shape {y.shape}; sum it, or say what each element counts for, with a cotangent of "
+            "that shape"
+        )
+    return np.ones(y.shape, y.dtype)[()]
 
 
 def _target(x: Any, name: str) -> Node:
