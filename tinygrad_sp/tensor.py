@@ -8,14 +8,14 @@ before keeps the old one.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 
 from . import graph, hotpath
 from .array_methods import ArrayMethods
-from .graph import LEAF, Node, Op, Traced, make_leaf, make_tensor
+from .graph import LEAF, Node, Traced, make_leaf, make_tensor
 from .modes import MODE, Mode, mode_is
 from .ops import indexing, ordering
 from .record import record
