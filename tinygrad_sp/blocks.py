@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
@@ -309,7 +308,9 @@ def _share(work: Callable[[], None], tasks: deque[Any]) -> None:
 
     Only the main thread gets help: any other belongs to somebody's pool, whose cores are busy already.
     """
-    helpers = min(get_num_threads(), len(tasks)) - 1
+    import threading  # a millisecond of the import of this package, for who never has a large array
+
+    helpers = min(get_num_threads(), len(tasks) // 2) - 1  # waking one takes about as long as one task
     if helpers < 1 or threading.current_thread() is not threading.main_thread():
         return work()
     pool = _the_pool()

@@ -6,8 +6,7 @@ A dtype is NumPy's scalar type (``tg.float64 is numpy.float64``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import bool as bool
@@ -91,8 +90,7 @@ class __array_namespace_info__(type(np.__array_namespace_info__())):  # type: ig
         return ("cpu",)
 
 
-@dataclass(frozen=True)
-class FloatInfo:
+class FloatInfo(NamedTuple):
     """Limits of a floating dtype, as Python floats."""
 
     bits: int
@@ -103,8 +101,7 @@ class FloatInfo:
     dtype: np.dtype[Any]
 
 
-@dataclass(frozen=True)
-class IntInfo:
+class IntInfo(NamedTuple):
     """Limits of an integer dtype."""
 
     bits: int
