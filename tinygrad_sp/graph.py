@@ -416,7 +416,8 @@ def apply(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
         if isinstance(array, Traced) and (owner is None or array.level > owner.level):
             owner = array
     if owner is None:
-        return op.forward(*[plain(array, op.name) for array in arrays], **params)
+        out = op.forward(*[plain(array, op.name) for array in arrays], **params)
+        return np.complex128(out) if type(out) is complex else out  # Python's complex * np.float64 is Python's
     return owner._interpret(op, arrays, params)
 
 

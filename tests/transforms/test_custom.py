@@ -430,7 +430,7 @@ def test_threads_register_hooks_while_others_sweep():
     from sys import getswitchinterval, setswitchinterval
 
     def work(_):
-        for _ in range(500):
+        for _ in range(2000):
             x = tg.Tensor(2.0)
             h = x * x
             h.register_hook(lambda g: 2 * g)

@@ -340,6 +340,20 @@ def test_complex_gradients_point_uphill():
 def test_one_number_is_a_scalar_of_numpy_everywhere():
     for matrix in (tg.jacrev, tg.jacfwd, tg.jacobian, tg.hessian):
         assert type(matrix(lambda x: x * x)(3.0)) is np.float64, matrix
+    for f in (np.linalg.det, lambda m: m[0] @ m[1] ** 2, lambda m: np.tensordot(m, m, 2)):
+        m = np.array([[2.0, 1.0], [0.5, 3.0]])
+        y, t = tg.jvp(f, (m,), (m,))
+        assert type(y) is type(t) is type(tg.linearize(f, m)[1](m)) is type(tg.vjp(f, m)[0]) is np.float64
+
+
+def test_a_complex_number_of_python_s_beside_a_number():
+    def f(x):
+        return (1j * x * np.exp(2j * x)).real  # Python's complex times NumPy's float is Python's
+
+    x, slope = 0.3, -np.sin(0.6) - 0.6 * np.cos(0.6)
+    for first in (tg.grad(f)(x), tg.jvp(f, (x,), (1.0,))[1], tg.jacfwd(f)(x), tg.linearize(f, x)[1](1.0)):
+        np.testing.assert_allclose(first, slope, rtol=1e-14)
+    np.testing.assert_allclose(tg.hessian(f)(x), -4 * np.cos(0.6) + 1.2 * np.sin(0.6), rtol=1e-14)
 
 
 def test_elementwise_grad_has_the_function_s_arguments():

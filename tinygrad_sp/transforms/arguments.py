@@ -203,6 +203,7 @@ def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = (), fresh:
             x = x if tensors or x.level or x.node is not None else x._taken()
         elif tensors:
             x = constant(x)
+        x = x[()] if type(x) is np.ndarray and not x.ndim else x  # one number: a scalar, as NumPy's functions return
         if type(x) is np.ndarray and (x.base is not None or not x.flags.writeable or id(x) in seen):
             if not (fresh and x.flags.writeable and id(x) not in seen and _is_apart(x, (*shared, *found))):
                 x = np.array(x)[()]
