@@ -292,7 +292,8 @@ class _Pull:
         # Not through the node's properties: half a microsecond less.
         parents, out, kept, params = (node.parents, *node.kept, {}) if op.small else node.rest
         if op.accumulate is not None and self.lift is None and is_array(grad) and self.watch is None:
-            return self.accumulate(op, parents[0], grad, params)
+            if not isinstance(self.pending.get(parents[0]), Traced):  # a part may vary where another is constant
+                return self.accumulate(op, parents[0], grad, params)
         out, arrays = self.lifted(node, parents, out, kept)
         if op.own and self.lift is None:
             grad, out, arrays = read_only(grad), read_only(out), list(map(read_only, arrays))
