@@ -183,3 +183,14 @@ def test_a_variable_outside_can_not_hold_what_belongs_inside():
 
     with pytest.raises(TypeError, match="variable outside"):
         tg.jvp(f, (1.0,), (1.0,))
+
+
+def test_parts_of_which_some_vary_are_added():
+    """The cotangent of one element is a constant array, that of another a value of the transform outside."""
+    x, v = np.array([0.6, -0.35, 0.9]), np.array([0.7, -0.4, 1.1])
+    for join in (np.stack, np.concatenate, tg.stack, tg.concatenate):
+        f = lambda x, join=join: (join([x, np.sin(x)]) ** 2).sum()  # noqa: E731
+        moved = tg.jvp(lambda x, f=f: tg.linearize(f, x)[1](v), (x,), (v,))[1]
+        np.testing.assert_allclose(moved, (2 + 2 * np.cos(2 * x)) @ (v * v), rtol=1e-14)
+        third = tg.jvp(lambda x, f=f: tg.vhp(f, (x,), (v,)), (x,), (v,))[1]
+        np.testing.assert_allclose(third, -4 * np.sin(2 * x) * v * v, rtol=1e-14)
