@@ -42,7 +42,8 @@ class Pull:
         # Not through the node's properties: half a microsecond less.
         parents, out, kept, params = (node.parents, *node.kept, {}) if op.small else node.rest
         if op.accumulate is not None and self.lift is None and is_array(grad) and self.watch is None:
-            if not isinstance(self.pending.get(parents[0]), Traced):  # type: ignore[arg-type]  # a part may vary where another is constant
+            # Unless another part of this cotangent is recorded already.
+            if not isinstance(self.pending.get(parents[0]), Traced):  # type: ignore[arg-type]
                 return self.accumulate(op, parents[0], grad, params)
         if not op.small:  # in place of what no rule reads stands its node, which has a shape and a dtype too
             out = node if out is None else out
