@@ -7,6 +7,7 @@
 Tensor([2.06115362e-09, 6.22459331e-01, 7.68524783e-01])
 """
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,32 +19,23 @@ from .modes import enable_grad as enable_grad
 from .modes import no_grad as no_grad
 from .namespace import *
 from .ops.activation import *
-from .ops.calculus import *
 from .ops.casting import *
 from .ops.choosing import *
 from .ops.constant import *
-from .ops.convolution import *
 from .ops.elementwise import *
 from .ops.erf import *
 from .ops.indexing import *
 from .ops.joining import *
 from .ops.logaddexp import *
-from .ops.losses import *
 from .ops.matrices import *
 from .ops.ordering import *
-from .ops.padding import *
-from .ops.pooling import *
 from .ops.products import *
 from .ops.rectifier import *
 from .ops.reduction import *
-from .ops.sets import *
 from .ops.shape import *
 from .ops.softmax import *
-from .ops.statistics import *
 from .ops.ufunc_methods import *
-from .ops.windows import *
 from .tensor import Tensor as Tensor
-from .transforms import *
 
 if TYPE_CHECKING:
     from . import fft as fft
@@ -52,10 +44,19 @@ if TYPE_CHECKING:
     from . import random as random
     from .drawing import annotate as annotate
     from .drawing import draw as draw
+    from .ops.calculus import *
+    from .ops.convolution import *
+    from .ops.losses import *
+    from .ops.padding import *
+    from .ops.pooling import *
+    from .ops.sets import *
+    from .ops.statistics import *
+    from .ops.windows import *
     from .plotting import plot as plot
     from .plotting import plot_gradcheck as plot_gradcheck
     from .storage import load as load
     from .storage import save as save
+    from .transforms import *
 
 # What few programs use is imported when it is first asked for: importing it takes as long as all the rest.
 _LATER = {
@@ -70,15 +71,31 @@ _LATER = {
     "random": "random",
     "save": "storage",
 }
+_PARTS = "calculus convolution losses padding pooling sets statistics windows".split()
+"""Of ``ops/``: with `transforms` a third of the time, imported as soon as a name is asked for that is not here."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name in _LATER:
+        module = import_module(f".{_LATER[name]}", __name__)
+        globals()[name] = module if name == _LATER[name] else getattr(module, name)
+    elif name == "__all__":
+        return [found for found in __dir__() if not found.startswith("_")]
+    elif not name.startswith("_"):
+        _complete()
+    if name not in globals():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; see dir({__name__})")
-    module = import_module(f".{_LATER[name]}", __name__)
-    found = globals()[name] = module if name == _LATER[name] else getattr(module, name)
-    return found
+    return globals()[name]
 
 
 def __dir__() -> list[str]:
+    _complete()
     return sorted({*globals(), *_LATER})
+
+
+@cache
+def _complete() -> None:
+    """Import the parts that wait for it."""
+    for part in ("transforms", *(f"ops.{name}" for name in _PARTS)):
+        module = import_module(f".{part}", __name__)
+        globals().update((name, getattr(module, name)) for name in module.__all__)

@@ -117,6 +117,8 @@ def _met(theirs: Any) -> Callable[..., Any] | None:
         home = "scipy.special"
     if home is not None:
         import_module(f"{__package__}.{home}")
+    else:
+        dir(import_module(__package__))  # to list its names, the package imports all of its parts
     return TABLE.get(theirs)
 
 
