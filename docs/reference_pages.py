@@ -42,10 +42,9 @@ OUR = "tinygrad_sp."
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """List what a module offers: its ``__all__``, else every name that is ours."""
-    if hasattr(module, "__all__"):
-        return sorted(name for name in module.__all__ if not name.startswith("_"))
-    return sorted(name for name in dir(module) if not name.startswith("_") and _is_ours(getattr(module, name)))
+    """List what a module offers: of its ``__all__``, else of all its names, those that are ours."""
+    names = getattr(module, "__all__", None) or dir(module)
+    return sorted(name for name in names if not name.startswith("_") and _is_ours(getattr(module, name)))
 
 
 def _is_ours(value: object) -> bool:

@@ -5,6 +5,7 @@ all three must give the same, and what is differentiable must have the derivativ
 """
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -236,3 +237,16 @@ def test_the_first_index_may_run_fastest(shape):
     np.testing.assert_array_equal(tg.ravel([t, 2 * t], order="F").numpy(), np.ravel([x, 2 * x], order="F"))
     with pytest.raises(ValueError, match="write 'C' or 'F'"):
         np.ravel(t, order="K")
+
+
+def test_what_is_imported_later_is_there_all_the_same():
+    """Some parts are imported when a name of theirs is asked for, by whatever way."""
+    for way in (
+        "import tinygrad_sp as tg; assert 'transforms' not in vars(tg); tg.grad(tg.softplus)(1.0)",
+        "from tinygrad_sp import quantile, vmap",
+        "from tinygrad_sp import *; grad(softplus)(1.0); linalg.inv; Tensor",
+        "import tinygrad_sp as tg; assert {'conv2d', 'fft', 'vjp'} <= {*dir(tg)}",
+        "import numpy as np, tinygrad_sp as tg; np.interp(tg.Tensor(0.5), [0.0, 1.0], [0.0, 2.0]).backward()",
+        "import tinygrad_sp as tg; assert not hasattr(tg, 'nonsense') and not hasattr(tg, '__wrapped__')",
+    ):
+        subprocess.run([sys.executable, "-c", way], check=True)

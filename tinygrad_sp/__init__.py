@@ -74,13 +74,15 @@ _LATER = {
 _PARTS = "calculus convolution losses padding pooling sets statistics windows".split()
 """Of ``ops/``: with `transforms` a third of the time, imported as soon as a name is asked for that is not here."""
 
+_PYTHONS = ("Any", "TYPE_CHECKING", "cache", "import_module")
+
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         module = import_module(f".{_LATER[name]}", __name__)
         globals()[name] = module if name == _LATER[name] else getattr(module, name)
     elif name == "__all__":
-        return [found for found in __dir__() if not found.startswith("_")]
+        return [found for found in __dir__() if not found.startswith("_") and found not in _PYTHONS]
     elif not name.startswith("_"):
         _complete()
     if name not in globals():
