@@ -295,7 +295,8 @@ class ArrayMethods(Traced):
     def _one(self, name: str) -> Any:
         if self.size != 1:
             raise TypeError(f"{name}() of a Tensor of shape {self.shape}: it has {self.size} elements; index it first")
-        if self.node is not None and _stored(sys._getframe(2)):
+        _ = self._value  # first: a batch has not one value, and says so
+        if (self.node is not None or self.level) and _stored(sys._getframe(2)):
             raise TypeError(_SILENTLY_PLAIN)
         return self.item()
 

@@ -43,10 +43,22 @@ def test_results_that_all_share():
         (lambda: tg.vmap(lambda x: x, in_axes=None)(X), "nothing is batched"),
         (lambda: tg.vmap(lambda x: x, in_axes=(0, 0))(X), "in_axes: 2 items"),
         (lambda: tg.vmap(lambda x: x, in_axes=2)(X), "no axis 2"),
+        (lambda: tg.vmap(lambda x: x, in_axes=1.0)(X), "in_axes: 1.0 for an array; the number of an axis"),
+        (lambda: tg.vmap(lambda x: x, in_axes="0")(X), "in_axes: '0' for an array"),
+        (lambda: tg.vmap(lambda x: x, in_axes=True)(X), "in_axes: True for an array"),
+        (lambda: tg.vmap(lambda x: x, in_axes=((0, 1),))(X), r"in_axes: \(0, 1\) for an array"),
+        (lambda: tg.vmap(lambda p: p["a"], in_axes=({"b": 0},))({"a": X}), r"in_axes: \['b'\], where \['a'\]"),
+        (lambda: tg.vmap(lambda p: p["a"], in_axes=([0],))({"a": X}), "in_axes: list for a dict"),
+        (lambda: tg.vmap(lambda p: p[0], in_axes=({"a": 0},))([X]), "in_axes: dict for a list"),
+        (lambda: tg.vmap(lambda x: x, out_axes=5)(X), r"out_axes is 5 for a result of shape \(3,\)"),
+        (lambda: tg.vmap(lambda _: 1.0, out_axes=1)(X), r"out_axes is 1 for a result of shape \(\)"),
+        (lambda: tg.vmap(lambda x: x, out_axes=0.0)(X), "out_axes: 0.0 for an array"),
+        (lambda: tg.vmap(lambda x: x, out_axes=(0, 1))(X), r"out_axes: \(0, 1\) for an array"),
+        (lambda: tg.vmap(lambda x: {"a": x}, out_axes={"b": 0})(X), r"out_axes: \['b'\], where"),
     ],
 )
 def test_mistakes_are_explained(call, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match="vmap: .*" + words):
         call()
 
 
@@ -189,6 +201,32 @@ def test_what_decides_by_values_is_looped_and_said_once():
     with pytest.raises(ValueError, match="different shapes"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tg.vmap(lambda x: x[x > 0])(X)
+
+
+def test_storing_into_a_plain_array_is_looped():
+    def f(x):
+        out = np.zeros(2)
+        out[0] = x[0] * 2  # NumPy asks the element for its number, and makes another error of the refusal
+        return out
+
+    with pytest.warns(UserWarning, match="f can't be batched"):
+        np.testing.assert_array_equal(tg.vmap(f)(X), np.stack([2 * X[:, 0], np.zeros(4)], axis=1))
+    with pytest.raises(ValueError, match="could not convert"):
+        tg.vmap(lambda x: x * float("no number"))(X)
+
+
+def test_functions_of_one_name_are_each_told_of():
+    def make(k):
+        return lambda x: x * k if x[0] > 0 else x
+
+    def other():
+        return lambda x: x if x[0] > 0 else -x
+
+    one, two = make(1.0), other()
+    one.__qualname__ = two.__qualname__ = "f"
+    for f in (one, two):
+        with pytest.warns(UserWarning, match="f can't be batched"):
+            tg.vmap(f)(X)
 
 
 def test_an_inner_function_is_looped_alone():

@@ -1,6 +1,6 @@
 """grad, vjp, jvp and their relatives: what goes in, what comes out, and what is refused."""
 
-from collections import namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -31,6 +31,22 @@ def test_gradients_mirror_nested_arguments():
     np.testing.assert_allclose(g["w"][0], 4.0 * X)
     np.testing.assert_allclose(g["w"][1], 2.0 * (X * X).sum())
     assert isinstance(g["b"][0], Pair) and g["b"][0].a == 2.0
+
+
+def test_dicts_of_a_kind_of_their_own_stay_what_they_are():
+    class Params(dict):
+        __getattr__ = dict.__getitem__
+
+    given = Params(w=X, inner=defaultdict(lambda: 3.0, b=2.0), last=OrderedDict(z=1.0, a=2.0))
+
+    def f(p):
+        assert list(p.last) == ["z", "a"]
+        return (p.w * p.inner["b"] * p.inner["nowhere"]).sum() + p.last["z"]
+
+    g = tg.grad(f)(given)
+    assert type(g) is Params and type(g.inner) is defaultdict and type(g.last) is OrderedDict
+    np.testing.assert_array_equal(g.w, np.full(3, 6.0))
+    assert list(g.inner) == ["b"] and g.last == {"z": 1.0, "a": 0.0}
 
 
 def test_arguments_by_position_by_name_and_several():

@@ -194,3 +194,15 @@ def test_parts_of_which_some_vary_are_added():
         np.testing.assert_allclose(moved, (2 + 2 * np.cos(2 * x)) @ (v * v), rtol=1e-14)
         third = tg.jvp(lambda x, f=f: tg.vhp(f, (x,), (v,)), (x,), (v,))[1]
         np.testing.assert_allclose(third, -4 * np.sin(2 * x) * v * v, rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_is_not_stored_into_a_plain_array_unseen():
+    def f(x):
+        out = np.zeros(2)
+        out[0] = x[0]
+        return out
+
+    for run in (lambda: tg.jvp(f, (np.ones(2),), (np.ones(2),)), lambda: tg.jacfwd(f)(np.ones(2))):
+        with pytest.raises((TypeError, ValueError), match=r"sequence|plain array"):
+            run()

@@ -122,21 +122,26 @@ def _picks(name: str, argnums: Argnums) -> tuple[list[int | str], bool]:
 
 def _place(name: str, f: Any, pick: int | str, args: Any, kwargs: Any) -> int | str:
     if isinstance(pick, str) and pick not in kwargs:
-        names = [p.name for p in inspect.signature(f).parameters.values()]
+        names = _names(f)
         if pick not in names[: len(args)]:
-            raise TypeError(f"{name}: argnums={pick!r}, but the call has no argument of that name")
+            raise TypeError(f"{name}: argnums={pick!r}, but the call has no argument of that name; give its position")
         return names.index(pick)
     if not isinstance(pick, str) and not -len(args) <= pick < len(args):
         raise TypeError(f"{name}: argnums={pick}, but the call has {len(args)} positional arguments")
     return pick if isinstance(pick, str) else pick % len(args)
 
 
+def _names(f: Any) -> list[str]:
+    """Return the names of a function's parameters; none where they can't be found."""
+    try:
+        return [p.name for p in inspect.signature(f).parameters.values()]
+    except (TypeError, ValueError):
+        return []
+
+
 def _called(f: Any, place: int | str) -> str:
     """Return the parameter's name, if it can be found."""
-    try:
-        names = [p.name for p in inspect.signature(f).parameters.values()]
-    except (TypeError, ValueError):
-        return ""
+    names = _names(f)
     return f" ({names[place]})" if isinstance(place, int) and place < len(names) else ""
 
 

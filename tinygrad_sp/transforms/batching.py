@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, ClassVar, NoReturn
 
@@ -23,6 +24,8 @@ from .batch_rules import RULES, spread
 from .levels import DEPTH, Nested, deeper, lower, stop_gradient
 from .trees import Tree, flatten, unflatten
 
+_LAST: ContextVar[NotBatchable | None] = ContextVar("tinygrad_sp_not_batchable", default=None)
+
 
 class NotBatchable(TypeError):
     """Code asked for the value of an example while all examples are being computed together."""
@@ -33,6 +36,21 @@ class NotBatchable(TypeError):
             "use tg.where, and functions of tinygrad_sp or NumPy"
         )
         self.level = level
+        _LAST.set(self)
+
+
+def _unbatchable(error: Exception, level: int) -> Exception | None:
+    """Return why a batch of this level can't be computed at once, if that is what an error says.
+
+    NumPy makes another error of it in ``array[0] = value``.
+    """
+    if isinstance(error, NotImplementedError):
+        return error
+    said = error if isinstance(error, NotBatchable) else _LAST.get()
+    if said is None or said.level != level:
+        return None
+    _LAST.set(None)
+    return said
 
 
 class Batched(Nested, internal=True):
@@ -130,13 +148,14 @@ def aligned(batched: Sequence[bool], values: Sequence[Any], every: bool = False)
     return found
 
 
-_SAID: set[str] = set()
+_SAID: set[Any] = set()
 
 
-def say_once(text: str) -> None:
-    """Warn of something slow, the first time."""
-    if text not in _SAID:
-        _SAID.add(text)
+def say_once(text: str, of: Any = None) -> None:
+    """Warn of something slow, the first time; of functions with the same name, of each."""
+    key = text, getattr(of, "__code__", None)
+    if key not in _SAID:
+        _SAID.add(key)
         warnings.warn(text, stacklevel=_user_level())
 
 
@@ -204,10 +223,10 @@ def batched(
             try:
                 out = call.on([x if a is None else batch_of(kind, lower(x)) for x, a in call.arguments()])
                 problem = None
-            except (NotBatchable, NotImplementedError) as error:
-                if getattr(error, "level", level) != level:
+            except Exception as error:
+                problem = _unbatchable(error, level)
+                if problem is None:
                     raise
-                problem = error
         if problem is not None:
             out = call.one_by_one(problem, kind)
         leaves, structure = flatten(out)
@@ -231,7 +250,7 @@ class _Call:
         paths = ["argument " + path[4:].replace("]", "", 1) for path in self.structure.paths()]
         sizes = {}
         for i, (x, axis, path) in enumerate(zip(self.leaves, self.axes, paths, strict=True)):
-            if axis is None:
+            if _no_axis(f"{name}: in_axes", axis):
                 continue
             shape = np.shape(x)
             if not -len(shape) <= axis < len(shape):
@@ -267,7 +286,9 @@ class _Call:
             raise problem
         arguments = self.arguments()
         outs = [self.on([x if a is None else x[i] for x, a in arguments]) for i in range(self.size)]
-        say_once(f"{self.name}: {name} can't be batched, it is called for one example after the other: {problem}")
+        say_once(
+            f"{self.name}: {name} can't be batched, it is called for one example after the other: {problem}", self.of
+        )
         first, structure = flatten(outs[0])
         rows = [structure.like(out, f"{self.name}: the result for an example") for out in outs]
         if any(np.shape(x) != np.shape(y) for row in rows for x, y in zip(row, first, strict=True)):
@@ -277,10 +298,23 @@ class _Call:
         return unflatten(structure, [batch_of(kind, np.stack(column)) for column in zip(*rows, strict=True)])
 
 
+def _no_axis(what: str, axis: Any) -> bool:
+    """Whether it is None; refuse what is neither that nor an axis."""
+    if axis is not None and (not isinstance(axis, (int, np.integer)) or isinstance(axis, bool)):
+        raise TypeError(f"{what}: {axis!r} for an array; the number of an axis, or None, is wanted")
+    return axis is None
+
+
 def _placed(name: str, x: Any, axis: Any, size: int, level: int) -> Any:
     """Put the batch where the user wants it."""
-    if not (isinstance(x, Batched) and x.level == level):
-        return x if axis is None else np.moveaxis(spread(size, x), 0, axis)
-    if axis is None:
+    shared = _no_axis(f"{name}: out_axes", axis)
+    varies = isinstance(x, Batched) and x.level == level
+    if shared and not varies:
+        return x
+    if not shared and not -np.ndim(x) - 1 <= axis <= np.ndim(x):
+        raise ValueError(f"{name}: out_axes is {axis} for a result of shape {np.shape(x)}; write -1 to have them last")
+    if not varies:
+        return np.moveaxis(spread(size, x), 0, axis)
+    if shared:
         raise ValueError(f"{name}: out_axes is None for a result that differs between examples; give it an axis")
     return np.moveaxis(x.under, 0, axis) if axis else x.under

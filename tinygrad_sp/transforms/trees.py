@@ -7,6 +7,7 @@ Tuples, named tuples, lists and dicts are containers, None is an empty one; ever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any
 
 Tree = Any
@@ -18,10 +19,12 @@ class Structure:
     ``kind`` is None for a leaf, otherwise the container's class; ``keys`` are its keys or indices.
     """
 
-    __slots__ = ("children", "keys", "kind")
+    __slots__ = ("children", "empty", "keys", "kind")
 
-    def __init__(self, kind: type | None, keys: tuple[Any, ...], children: tuple[Structure, ...]) -> None:
-        self.kind, self.keys, self.children = kind, keys, children
+    def __init__(
+        self, kind: type | None, keys: tuple[Any, ...], children: tuple[Structure, ...], empty: Any = None
+    ) -> None:
+        self.kind, self.keys, self.children, self.empty = kind, keys, children, empty
 
     def build(self, leaves: Iterator[Any]) -> Tree:
         """Put leaves into these containers."""
@@ -31,7 +34,9 @@ class Structure:
             return None
         parts = [child.build(leaves) for child in self.children]
         if issubclass(self.kind, dict):
-            return dict(zip(self.keys, parts, strict=True))
+            filled = {} if self.empty is None else copy(self.empty)
+            filled.update(zip(self.keys, parts, strict=True))
+            return filled
         make: Callable[..., Tree] = self.kind
         return make(*parts) if hasattr(make, "_fields") else make(parts)
 
@@ -63,8 +68,12 @@ class Structure:
         """Take one item for each leaf from a tree of the same containers, any of which may be one item instead."""
         if self.kind is None or not isinstance(prefix, (list, tuple, dict)):
             return [prefix for _ in self.paths()]
-        if len(prefix) != len(self.keys):
-            raise ValueError(f"{what}: {len(prefix)} items, where {len(self.keys)} are wanted")
+        if isinstance(prefix, dict) != issubclass(self.kind, dict):
+            raise TypeError(f"{what}: {type(prefix).__name__} for a {self.kind.__name__}; give it the same containers")
+        if len(prefix) != len(self.keys) or (isinstance(prefix, dict) and set(prefix) != set(self.keys)):
+            came = list(prefix) if isinstance(prefix, dict) else f"{len(prefix)} items"
+            wanted = list(self.keys) if isinstance(prefix, dict) else len(self.keys)
+            raise ValueError(f"{what}: {came}, where {wanted} are wanted")
         parts = [prefix[key] for key in self.keys] if isinstance(prefix, dict) else list(prefix)
         return [x for part, child in zip(parts, self.children, strict=True) for x in child.spread(part, what)]
 
@@ -93,9 +102,17 @@ def _walk(tree: Tree, leaves: list[Any]) -> Structure:
     if isinstance(tree, (list, tuple)):
         return Structure(type(tree), tuple(range(len(tree))), tuple(_walk(part, leaves) for part in tree))
     if isinstance(tree, dict):
-        return Structure(dict, tuple(tree), tuple(_walk(part, leaves) for part in tree.values()))
+        parts = tuple(_walk(part, leaves) for part in tree.values())
+        return Structure(type(tree), tuple(tree), parts, None if type(tree) is dict else _emptied(tree))
     leaves.append(tree)
     return LEAF
+
+
+def _emptied(tree: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a dict of a kind of its own without its items: with a default, or attributes, that the user gave it."""
+    empty = copy(tree)
+    empty.clear()
+    return empty
 
 
 def unflatten(structure: Structure, leaves: Sequence[Any]) -> Tree:
