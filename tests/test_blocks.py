@@ -1,9 +1,11 @@
 """The mechanism that takes large arrays piece by piece: same result as the bare expression, whatever comes."""
 
+import operator
 import os
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -277,3 +279,29 @@ if not child:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert in_a_new_process(code) == ["0"]
+
+
+@pytest.mark.parametrize("shape", [(4 * BLOCK + 3,), (600, 1000), (2, 300, 1000)])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.complex128])
+def test_a_shared_function_is_the_function(shape, order, dtype, rng):
+    x = np.asarray(rng.normal(0, 3, shape).astype(dtype), order=order)
+    for kernel, more in ((np.sin, ()), (np.exp, ()), (operator.pow, (2,))):
+        for given in (x, x[..., ::2], x[:0]):
+            expected, result = kernel(given, *more), blocks.shared(kernel)(given, *more)
+            assert result.dtype == expected.dtype and result.strides == expected.strides
+            np.testing.assert_allclose(result, expected, rtol=1e-6 if dtype is np.float32 else 1e-15)
+
+
+def test_threads_share_a_slow_function():
+    seen = set()
+
+    @blocks.shared
+    def slow(x):
+        seen.add(threading.current_thread().name)
+        time.sleep(0.01)
+        return x + 1
+
+    assert (slow(np.zeros(8 * BLOCK)) == 1).all() and len(seen) == 2
+    with pytest.raises(FloatingPointError), np.errstate(divide="raise"):  # the user's setting, in every thread
+        tg.log(np.zeros(8 * BLOCK))

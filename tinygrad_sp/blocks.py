@@ -103,6 +103,42 @@ def blocked(kernel: Kernel | None = None, /, *, complex: Kernel | bool = False) 
     return run
 
 
+def shared(kernel: Kernel) -> Kernel:
+    """Let the threads share a function of each element that takes NumPy more than a nanosecond, of large arrays.
+
+    Parameters
+    ----------
+    kernel : callable
+        A function of one array, or of two of which only the first may be large.
+
+    Returns
+    -------
+    callable
+        The same function.
+    """
+
+    @functools.wraps(kernel)
+    def run(x: Any, *more: Any) -> Any:
+        if type(x) is not ndarray or x.size < 4 * BLOCK or not x.flags.forc or any(type(y) is ndarray for y in more):
+            return kernel(x, *more)
+        out = np.empty_like(x, dtype=kernel(x.ravel("K")[:0], *more).dtype)
+        flat, target = x.ravel("K"), out.ravel("K")
+        starts = deque(range(0, x.size, BLOCK))
+
+        def work() -> None:
+            while starts:
+                try:
+                    start = starts.popleft()
+                except IndexError:  # another thread was quicker
+                    return
+                target[start : start + BLOCK] = kernel(flat[start : start + BLOCK], *more)
+
+        _share(work, starts)
+        return out
+
+    return run
+
+
 def _quietly(kernel: Kernel, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """Evaluate; that a subnormal result underflowed is no error.
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..blocks import shared
 from ..dispatch import implements
 from ..graph import Op, Rule
 from ..hotpath import make_elementwise
@@ -123,6 +124,10 @@ __all__ = [
     "trunc",
 ]
 
+_SLOW = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh "
+    "arctanh".split()
+)
 LN2, LN10 = _log(2.0), _log(10.0)
 _DOC = """{name}({args}), element by element, with broadcasting.
 
@@ -177,7 +182,7 @@ def elementwise(
     camel = "".join(part.capitalize() for part in public.split("_"))
     if isinstance(ufunc, np.ufunc):
         about.setdefault("arity", ufunc.nin)
-    op, function = make_elementwise(camel, kernel or ufunc, rules, **about)
+    op, function = make_elementwise(camel, kernel or (shared(ufunc) if public in _SLOW else ufunc), rules, **about)
     function.__name__ = function.__qualname__ = public
     function.__module__ = __name__
     function.__doc__ = doc or _doc(public, op, ufunc, note)
@@ -291,7 +296,7 @@ multiply = elementwise(np.multiply, lambda g, _o, _x, y: g * y, lambda g, _o, x,
                        note="d/dx = y, d/dy = x.")
 divide = elementwise(np.divide, lambda g, _o, _x, y: g / y, lambda g, out, _x, y: -(g / y) * out,
                      kernel=operator.truediv, note="d/dx = 1/y, d/dy = -x/y**2.")
-power = elementwise(np.power, _power_x, _power_y, kernel=operator.pow,
+power = elementwise(np.power, _power_x, _power_y, kernel=shared(operator.pow),
                     note="d/dx = y*x**(y-1), 0 at y = 0; d/dy = x**y*log(x), 0 at x = 0, y >= 0.")
 float_power = elementwise(np.float_power, _power_x, _power_y,
                          note="As power, in float64 at least: d/dx = y*x**(y-1), d/dy = x**y*log(x).")
@@ -311,14 +316,14 @@ reciprocal = elementwise(np.reciprocal, lambda g, out, _x: -g * out * out, note=
 
 exp = elementwise(np.exp, lambda g, out, _x: g * out, note="d/dx = exp(x).")
 exp2 = elementwise(np.exp2, lambda g, out, _x: g * (out * LN2), note="d/dx = exp2(x)*log(2).")
-expm1 = elementwise(np.expm1, lambda g, _o, x: g * np.exp(x), note="d/dx = exp(x).")
+expm1 = elementwise(np.expm1, lambda g, _o, x: g * exp(x), note="d/dx = exp(x).")
 log = elementwise(np.log, lambda g, _o, x: g / x, note="d/dx = 1/x.")
 log2 = elementwise(np.log2, lambda g, _o, x: g / x / LN2, note="d/dx = 1/(x*log(2)).")
 log10 = elementwise(np.log10, lambda g, _o, x: g / x / LN10, note="d/dx = 1/(x*log(10)).")
 log1p = elementwise(np.log1p, lambda g, _o, x: g / (1 + x), note="d/dx = 1/(1 + x).")
 
-sin = elementwise(np.sin, lambda g, _o, x: g * np.cos(x), note="d/dx = cos(x).")
-cos = elementwise(np.cos, lambda g, _o, x: -g * np.sin(x), note="d/dx = -sin(x).")
+sin = elementwise(np.sin, lambda g, _o, x: g * cos(x), note="d/dx = cos(x).")
+cos: Callable[..., Any] = elementwise(np.cos, lambda g, _o, x: -g * sin(x), note="d/dx = -sin(x).")
 tan = elementwise(np.tan, lambda g, out, _x: g * (1 + out * out), note="d/dx = 1 + tan(x)**2.")
 arcsin = elementwise(np.arcsin, lambda g, _o, x: g / np.sqrt(_one_minus_square(x)), note="d/dx = 1/sqrt(1 - x*x).")
 arccos = elementwise(np.arccos, lambda g, _o, x: -g / np.sqrt(_one_minus_square(x)), note="d/dx = -1/sqrt(1 - x*x).")
@@ -327,8 +332,8 @@ arctan2 = elementwise(np.arctan2,
                       lambda g, _o, y, x: g * (x / np.hypot(x, y)) / np.hypot(x, y),
                       lambda g, _o, y, x: -g * (y / np.hypot(x, y)) / np.hypot(x, y),
                       note="arctan2(y, x): d/dy = x/(x*x + y*y), d/dx = -y/(x*x + y*y); NaN at the origin.")
-sinh = elementwise(np.sinh, lambda g, _o, x: g * np.cosh(x), note="d/dx = cosh(x).")
-cosh = elementwise(np.cosh, lambda g, _o, x: g * np.sinh(x), note="d/dx = sinh(x).")
+sinh = elementwise(np.sinh, lambda g, _o, x: g * cosh(x), note="d/dx = cosh(x).")
+cosh: Callable[..., Any] = elementwise(np.cosh, lambda g, _o, x: g * sinh(x), note="d/dx = sinh(x).")
 arcsinh = elementwise(np.arcsinh, lambda g, _o, x: g / _root_one_plus_square(x), note="d/dx = 1/sqrt(1 + x*x).")
 arccosh = elementwise(np.arccosh, lambda g, _o, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1, 1e3),
                       note="d/dx = 1/sqrt(x*x - 1).")
