@@ -287,8 +287,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_shared_function_is_the_function(shape, order, dtype, rng):
     x = np.asarray(rng.normal(0, 3, shape).astype(dtype), order=order)
     for kernel, more in ((np.sin, ()), (np.exp, ()), (operator.pow, (2,))):
-        for given in (x, x[..., ::2], x[:0]):
-            expected, result = kernel(given, *more), blocks.shared(kernel)(given, *more)
+        for array in (x, x[..., ::2], x[:0]):
+            expected, result = kernel(array, *more), blocks.shared(kernel)(array, *more)
             assert result.dtype == expected.dtype and result.strides == expected.strides
             np.testing.assert_allclose(result, expected, rtol=1e-6 if dtype is np.float32 else 1e-15)
 
