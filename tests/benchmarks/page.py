@@ -41,7 +41,9 @@ is not counted; the others work op by op (tinygrad is lazy and compiles its kern
 
 On Linux a good part of the time of arrays of 0.1 to 30 MB is memory that malloc gives back to the system and fetches
 again, for every framework built on NumPy. Importing tinygrad_sp makes the process keep it (`blocks.py` says how), so
-hand-written NumPy, HIPS autograd and MyGrad are quicker here, in the same process, than they are alone.
+hand-written NumPy, HIPS autograd and MyGrad are quicker here, in the same process, than they are alone. From 260,000
+elements on, functions of several passes and those that are slow per element use the machine's cores; `set_num_threads`,
+or TINYGRAD_SP_NUM_THREADS in the environment, says how many, and 1 means none but the caller's.
 """
 
 
