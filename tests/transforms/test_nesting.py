@@ -206,3 +206,16 @@ def test_a_number_is_not_stored_into_a_plain_array_unseen():
     for run in (lambda: tg.jvp(f, (np.ones(2),), (np.ones(2),)), lambda: tg.jacfwd(f)(np.ones(2))):
         with pytest.raises((TypeError, ValueError), match=r"sequence|plain array"):
             run()
+
+
+def test_a_thread_in_a_transform_takes_its_context_along():
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    def f(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(copy_context().run, lambda: x * x).result()
+
+    assert tg.jvp(f, (3.0,), (1.0,)) == (9.0, 6.0) and tg.grad(f)(3.0) == 6.0
+    with pytest.raises(RuntimeError, match="copy_context"), ThreadPoolExecutor(1) as pool:
+        tg.jvp(lambda x: pool.submit(lambda: x * x).result(), (3.0,), (1.0,))

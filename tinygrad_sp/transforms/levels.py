@@ -105,7 +105,8 @@ class Nested(Tensor, internal=True):
         """Refuse to go on with a value that outlived its transform."""
         if self.level > DEPTH.get():
             raise RuntimeError(
-                f"a value {self.what} was kept beyond the call of the function that it belongs to; return it instead"
+                f"a value {self.what} was kept beyond the call of the function that it belongs to; return it instead "
+                "(to use it in a thread, start that in contextvars.copy_context())"
             )
 
     def detach(self) -> Any:
