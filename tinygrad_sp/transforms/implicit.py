@@ -71,7 +71,10 @@ def fixed_point(
             as_array(x, lambda: "fixed_point: theta")
 
     def step(x: Sequence[Any], theta: Tree) -> list[Any]:
-        found = f(unflatten(structure, [copy(v) for v in x]), theta)  # into which f may write
+        # f may write into it; but an array can't be made to hold what varies
+        varies = any(isinstance(v, Traced) for v in flatten(theta)[0])
+        x = [constant(v) if varies and not isinstance(v, Traced) else copy(v) for v in x]
+        found = f(unflatten(structure, x), theta)
         if structure.kind is None and (found is None or isinstance(found, (tuple, list, dict))):
             raise TypeError(f"fixed_point: f returned {type(found).__name__}; an array is wanted, as x0 is")
         return structure.like(found, "fixed_point: the result of f")
@@ -110,13 +113,9 @@ def fixed_point(
         varied, form = flatten(theta)
         floats = [is_numeric(v) and np.result_type(v).kind in "fc" for v in varied]
 
-        fixed = [v if isinstance(v, Traced) else constant(v) for v in x]  # arrays can't be made to hold what varies
-
         def of_theta(floating: list[Any]) -> list[Any]:
             values = iter(floating)
-            return step(
-                fixed, unflatten(form, [next(values) if yes else v for v, yes in zip(varied, floats, strict=True)])
-            )
+            return step(x, unflatten(form, [next(values) if yes else v for v, yes in zip(varied, floats, strict=True)]))
 
         _, pull = vjp(of_theta, [v for v, yes in zip(varied, floats, strict=True) if yes])
         found = iter(pull(u)[0])
