@@ -327,6 +327,7 @@ def declare(op: Op) -> None:
     op.kind = op.arity if op.small else GENERAL
     op.unusual = op.masks or op.own or op.may_raise
     op.straight = op.small and op.linear == "pointwise" and op.holomorphic and op.backward is not None
+    op.straight = op.straight and not hasattr(op, "tangent")
     OPS.append(op)
 
 

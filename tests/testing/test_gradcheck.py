@@ -97,6 +97,13 @@ def test_any_shape(shape: tuple[int, ...]) -> None:
     assert gradcheck(lambda x: np.sum(np.sin(x)), np.ones(shape)).ok
 
 
+def test_each_input_has_its_own_counts_beside_an_empty_one() -> None:
+    report = gradcheck(lambda e, x: x * x + np.sum(e), np.zeros(0), X[0], domain=None)
+    assert [(i.mode, i.compared) for i in report.inputs] == [("empty", 0), ("elementwise", 3)]
+    wrong = gradcheck(lambda _e, x: x * x, np.zeros(0), X[0], vjp=lambda g, e, x: (0 * e, 3 * g * x), domain=None)
+    assert [i.wrong for i in wrong.inputs] == [0, 3]
+
+
 def test_pairs_in_every_form() -> None:
     cos = np.cos
     assert gradcheck((np.sin, lambda g, x: g * cos(x)), X).ok

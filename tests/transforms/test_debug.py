@@ -71,6 +71,14 @@ def test_in_every_transform():
         assert "made" in fails(run)
 
 
+def test_a_function_of_the_user_s_and_parameters():
+    inverse = tg.custom_vjp(lambda x: x / np.float64(0.0))
+    inverse.defvjp(lambda x: (inverse(x), None), lambda _, g: (g,))
+    text = fails(lambda: inverse(tg.Tensor(2.0)))
+    assert "custom_vjp made inf at [] from finite values: argument 0 is 2.0\n" in text
+    assert "'keepdims': False}" in fails(lambda: tg.sum(tg.Tensor([1e308, 1e308])))
+
+
 def test_in_a_batch_of_plain_arrays():
     with tg.debug_nans(), pytest.raises(FloatingPointError, match=r"Log made -inf at \[1, 0\].*\n.*test_debug"):
         tg.vmap(lambda x: tg.log(x).sum())(np.array([[1.0, 2.0], [0.0, 3.0]]))

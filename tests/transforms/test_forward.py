@@ -103,3 +103,25 @@ def test_the_aux_is_not_the_arguments_own_array():
     x = MATRIX + 1
     _, _, aux = tg.jvp(lambda x: (x, {"x": x.T, "two": x * 2}), (x,), (x,), has_aux=True)
     assert not np.shares_memory(aux["x"], x)
+
+
+EDGES = np.array([0.0, -0.0, 1.0, -1.0, 2.5, 1e-160, -1e-160, 1e160, -1e160, np.inf, -np.inf, np.nan])
+
+
+@pytest.mark.parametrize(
+    "f", [np.maximum, np.minimum, np.fmax, np.fmin, np.arctan2, np.hypot, lambda x, y: np.where(x > y, x, y)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_pass_for_both_arguments_is_the_sum_of_both_rules(f, dtype):
+    with np.errstate(all="ignore"):
+        x, y = (a.ravel().astype(dtype) for a in np.meshgrid(EDGES, EDGES))
+        t, u = np.linspace(1, 2, x.size, dtype=dtype), np.linspace(-3, -1, x.size, dtype=dtype)
+        together = tg.jvp(f, (x, y), (t, u))[1]
+        one, other = tg.jvp(f, (x, y), (t, 0 * u))[1], tg.jvp(f, (x, y), (0 * t, u))[1]
+        pulled = [tg.vjp(f, x, y)[1](np.ones_like(x))[i] * v for i, v in enumerate((t, u))]
+        eps = 8 * np.finfo(dtype).eps
+        np.testing.assert_allclose(together, one + other, rtol=eps, atol=0, strict=True)
+        apart = np.abs(together - sum(pulled)) <= eps * sum(map(np.abs, pulled))  # the parts may cancel
+        assert np.all(apart | (together == sum(pulled)) | (np.isnan(together) & np.isnan(sum(pulled))))
+        for i in range(x.size):  # numbers as arrays
+            np.testing.assert_allclose(tg.jvp(f, (x[i], y[i]), (t[i], u[i]))[1], together[i], rtol=eps, strict=True)

@@ -46,6 +46,37 @@ def test_second_derivatives_and_trees():
     )
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_runs_away_or_is_no_array_is_refused():
+    def grow(x, t):
+        return 2 * x + t
+
+    for run in (lambda t: tg.fixed_point(grow, 1.0, t), tg.grad(lambda t: tg.fixed_point(grow, 1.0, t))):
+        with pytest.raises(RuntimeError, match=r"inf.* after 1.*iterations; give another x0"):
+            run(1.0)
+    with pytest.raises(RuntimeError, match=r"nan.* after 1 iterations"):
+        tg.fixed_point(lambda x, t: np.sqrt(x - t), 1.0, 2.0)
+    for wrong, words in ((None, "NoneType"), ("a", "str 'a'"), ((1.0, 2.0), "tuple")):
+        with pytest.raises(TypeError, match=f"fixed_point: .*f returned .*{words}"):
+            tg.fixed_point(lambda *_, wrong=wrong: wrong, 1.0, 2.0)
+    with pytest.raises(TypeError, match="fixed_point: f uses a Tensor"):
+        tg.vmap(lambda w: tg.fixed_point(lambda x, t: 0.5 * x + w * t, 1.0, 1.0))(np.ones(2))
+
+
+def test_a_function_may_write_into_x_and_read_more_than_numbers():
+    def f(x, p):
+        x *= p["k"]
+        x += 1.0 if p["plus"] == "one" else 2.0
+        return x
+
+    def at(k):
+        return tg.fixed_point(f, np.full(2, 5.0), {"k": k, "plus": "one"}).sum()
+
+    np.testing.assert_allclose(at(0.5), 4.0, rtol=1e-14)
+    np.testing.assert_allclose(tg.grad(at)(0.5), 8.0, rtol=1e-13)
+    np.testing.assert_allclose(tg.vmap(tg.grad(at))(np.array([0.5, 0.2])), [8.0, 2 / 0.64], rtol=1e-13)
+
+
 def test_refused():
     with pytest.raises(RuntimeError, match="no convergence in 50"):
         tg.fixed_point(lambda x, t: -x + t, 1.0, 1.0, max_iter=50)

@@ -147,3 +147,22 @@ def test_nothing_to_differentiate():
     assert type(f(3.0)) is float and f(tg.Tensor(3.0, requires_grad=False)).node is None
     with tg.no_grad():
         assert f(tg.Tensor(3.0)).node is None
+
+
+def test_a_function_that_writes_into_its_arguments():
+    def f(x, p):
+        x[0] = x[1] * x[2]
+        p["k"] = p["k"] * x[0]
+        p["a"][0] += 1.0
+        return (p["k"] * x**2 * p["a"]).sum()
+
+    x, p = np.array([0.5, -1.5, 2.0]), {"k": 3.0, "a": np.ones(3)}
+    c = tg.checkpoint(f)
+
+    def fresh(g):
+        return lambda x: g(x, {"k": p["k"], "a": p["a"].copy()})
+
+    for transform in (tg.grad, tg.hessian, tg.jacfwd, lambda g: tg.jacrev(tg.grad(g))):
+        np.testing.assert_allclose(transform(fresh(c))(x), transform(fresh(f))(x), rtol=1e-13)
+    xs = np.stack([x, 2 * x])
+    np.testing.assert_allclose(tg.vmap(tg.grad(fresh(c)))(xs), tg.vmap(tg.grad(fresh(f)))(xs), rtol=1e-13)

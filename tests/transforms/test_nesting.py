@@ -206,3 +206,60 @@ def test_a_number_is_not_stored_into_a_plain_array_unseen():
     for run in (lambda: tg.jvp(f, (np.ones(2),), (np.ones(2),)), lambda: tg.jacfwd(f)(np.ones(2))):
         with pytest.raises((TypeError, ValueError), match=r"sequence|plain array"):
             run()
+
+
+def test_a_thread_in_a_transform_takes_its_context_along():
+    from concurrent.futures import ThreadPoolExecutor
+    from contextvars import copy_context
+
+    def f(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(copy_context().run, lambda: x * x).result()
+
+    assert tg.jvp(f, (3.0,), (1.0,)) == (9.0, 6.0) and tg.grad(f)(3.0) == 6.0
+    with pytest.raises(RuntimeError, match="copy_context"), ThreadPoolExecutor(1) as pool:
+        tg.jvp(lambda x: pool.submit(lambda: x * x).result(), (3.0,), (1.0,))
+
+
+def test_what_was_read_is_not_changed_by_writing_afterwards():
+    """The inner derivative keeps a value of the outer transform, into which the function then writes."""
+
+    def after_an_op(x):
+        def f(w):
+            z = x * 1.0
+            y = z * w
+            z *= 2
+            return y
+
+        return tg.grad(f)(3.0)
+
+    def into_the_argument(x):
+        def f(w):
+            nonlocal x
+            x *= 2
+            return w * w
+
+        return tg.grad(f)(x)
+
+    for f, value, slope in ((after_an_op, 5.0, 1.0), (into_the_argument, 10.0, 2.0)):
+        assert tg.jvp(f, (5.0,), (1.0,)) == (value, slope)
+        assert tg.grad(f)(5.0) == slope
+        np.testing.assert_array_equal(tg.vmap(f)(np.array([5.0, 6.0])), [value, value + slope])
+        assert tg.grad(lambda x, f=f: tg.jvp(lambda y: f(x) * y, (1.0,), (1.0,))[1])(5.0) == slope
+        assert tg.jvp(lambda x, f=f: tg.jvp(lambda y: f(y), (x,), (1.0,))[0], (5.0,), (1.0,))[1] == slope
+
+
+def test_a_transform_of_what_is_written_into_inside():
+    def f(x):
+        def g(y):
+            nonlocal x
+            x += 1.0
+            return y * y * x
+
+        return tg.jvp(g, (x,), (1.0,))[1] + tg.vmap(g)(tg.stack([x, x]))[0]
+
+    # 2 x (x + 1), and then with x + 1 for x: x^2 (x + 1)
+    want = lambda x: 2 * x * (x + 1) + (x + 1) ** 2 * (x + 2)  # noqa: E731
+    assert f(tg.Tensor(3.0)).item() == want(3.0)
+    for first in (tg.grad(f)(3.0), tg.jvp(f, (3.0,), (1.0,))[1], tg.vmap(tg.grad(f))(np.array([3.0]))[0]):
+        assert first == tg.grad(want)(3.0)

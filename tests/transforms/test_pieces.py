@@ -5,9 +5,9 @@ import pytest
 
 import tinygrad_sp as tg
 from tinygrad_sp.blocks import get_num_threads, set_num_threads
-from tinygrad_sp.transforms.pieces import LARGE
+from tinygrad_sp.transforms import pieces
 
-N = LARGE + 1001
+N = 10_007
 FUNCTIONS = {
     "multiply": (np.multiply, lambda x, y, t, u: t * y + x * u),
     "divide": (np.divide, lambda x, y, t, u: t / y - (u / y) * (x / y)),
@@ -30,6 +30,12 @@ SHAPES = {
 
 def of(shape, seed, layout=lambda x: x):
     return layout(np.random.default_rng(seed).uniform(1, 3, shape))[()]
+
+
+@pytest.fixture(autouse=True)
+def _many_pieces(monkeypatch):
+    monkeypatch.setattr(pieces, "LARGE", 5000)
+    monkeypatch.setattr(pieces, "BLOCK", 1200)
 
 
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
@@ -70,7 +76,7 @@ def test_dtypes_are_those_of_small_arrays(dtype):
 
 @pytest.mark.parametrize("layout", [lambda x: x[::-1], np.asfortranarray, lambda x: x.T, lambda x: x[:, ::2]])
 def test_any_layout(layout):
-    x, t = of((600, 700), 0, layout), of((600, 700), 1, layout)
+    x, t = of((60, 700), 0, layout), of((60, 700), 1, layout)
     value, moved = tg.jvp(np.exp, (x,), (t,))
     np.testing.assert_array_equal(value, np.exp(x))
     np.testing.assert_allclose(moved, t * np.exp(x), rtol=1e-14)
@@ -106,3 +112,9 @@ def test_second_derivatives_go_through_pieces_or_around_them():
     np.testing.assert_allclose(second, -np.sin(x), rtol=1e-14)
     gradient = tg.grad(lambda x: np.sum(tg.jvp(np.sin, (x,), (np.ones(N),))[1]))(x)
     np.testing.assert_allclose(gradient, -np.sin(x), rtol=1e-14)
+
+
+def test_this_file_goes_through_pieces(monkeypatch):
+    monkeypatch.setattr(pieces, "_share", lambda *_: pytest.fail("in pieces"))
+    with pytest.raises(pytest.fail.Exception, match="in pieces"):
+        tg.jvp(np.exp, (of(N, 0),), (of(N, 1),))

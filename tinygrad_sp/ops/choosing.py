@@ -17,6 +17,7 @@ from ..graph import Op, Traced
 from .axes import array
 from .indexing import nonzero, setitem, value
 from .joining import stack
+from .masks import either
 from .shape import broadcast_to
 
 __all__ = [
@@ -41,13 +42,19 @@ class Where(Op):
 
     @staticmethod
     def forward(condition: Any, x: Any, y: Any) -> Any:
-        return np.where(condition, x, y)[()]
+        return either(condition, x, y)[()]
 
     backward = (
         lambda _g, _o, _c, _x, _y: None,
-        lambda g, _o, c, _x, _y: np.where(c, g, 0.0),
-        lambda g, _o, c, _x, _y: np.where(c, 0.0, g),
+        lambda g, _o, c, _x, _y: either(c, g, 0.0),
+        lambda g, _o, c, _x, _y: either(c, 0.0, g),
     )
+
+    @staticmethod
+    def tangent(tangents: Any, _out: Any, c: Any, _x: Any, _y: Any) -> Any:
+        """Choose among the tangents."""
+        _, t, u = tangents
+        return either(c, 0.0 if t is None else t, 0.0 if u is None else u)
 
 
 @implements(np.where)
@@ -93,9 +100,9 @@ class Clip(Op):
         return np.minimum(np.maximum(x, lo), hi)
 
     backward = (
-        lambda g, _o, x, lo, hi: np.where((x >= lo) & (x <= hi), g, 0.0),
-        lambda g, _o, x, lo, hi: np.where((x < lo) & (lo <= hi), g, 0.0),
-        lambda g, _o, x, lo, hi: np.where((x > hi) | (lo > hi), g, 0.0),
+        lambda g, _o, x, lo, hi: either((x >= lo) & (x <= hi), g, 0.0),
+        lambda g, _o, x, lo, hi: either((x < lo) & (lo <= hi), g, 0.0),
+        lambda g, _o, x, lo, hi: either((x > hi) | (lo > hi), g, 0.0),
     )
 
 
@@ -125,7 +132,7 @@ class NanToNum(Op):
 
     @staticmethod
     def backward(grad: Any, _out: Any, x: Any, *, nan: float, posinf: float | None, neginf: float | None) -> Any:  # noqa: ARG004
-        return np.where(np.isfinite(x), grad, 0.0)
+        return either(np.isfinite(x), grad, 0.0)
 
 
 @implements(np.nan_to_num)

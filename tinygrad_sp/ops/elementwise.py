@@ -23,6 +23,7 @@ from ..blocks import shared
 from ..dispatch import implements
 from ..graph import Op, Rule
 from ..hotpath import make_elementwise
+from .masks import either
 
 __all__ = [
     "abs",
@@ -224,12 +225,44 @@ def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 def _taken(g: Any, more: Any, tie: Any) -> Any:
     """What an argument of maximum or minimum gets: all where it is more, half where they tie."""
-    return np.where(tie, g * 0.5, np.where(more, g, 0.0))
+    all_or_nothing = either(more, g, 0.0)
+    if isinstance(tie, (np.ndarray, np.bool)) and not tie.any():
+        return all_or_nothing
+    return np.where(tie, g * 0.5, all_or_nothing)
+
+
+def _tangent_of_the(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Make the tangent of maximum or minimum: that of the better argument, both rules at once."""
+
+    def tangent(tangents: Any, _out: Any, x: Any, y: Any) -> Any:
+        t, u = (0.0 if t is None else t for t in tangents)
+        first, second = better(x, y), better(y, x)
+        if isinstance(first, (np.ndarray, np.bool)) and (first ^ second).all():
+            return either(first, t, u)
+        tie = _tie(x, y)
+        return _taken(t, first | (x != x), tie) + _taken(u, second | (y != y), tie)
+
+    return tangent
 
 
 def _tie(x: Any, y: Any) -> Any:
     """Where both are equal, or both NaN."""
     return (x == y) | ((x != x) & (y != y))
+
+
+def _squares_fit(*arrays: Any) -> bool:
+    """Whether these are NumPy's numbers whose squares are neither infinite nor NaN, nor is the sum of two."""
+    for x in arrays:
+        if type(x) is np.float64 or type(x) is float:
+            if not -1e150 < x < 1e150:
+                return False
+        elif type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.size:
+            return False
+        else:
+            most = 1e150 if x.dtype.char == "d" else 1e18
+            if not (-most < x.min() and x.max() < most):
+                return False
+    return True
 
 
 def _length(x: Any, y: Any) -> Any:
@@ -249,13 +282,49 @@ def _cosine_y(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 def _root_one_plus_square(x: Any) -> Any:
     """sqrt(1 + x*x) without overflow."""
-    return np.sqrt(1 + x * x) if x.dtype.kind == "c" else np.hypot(1.0, x)
+    return np.sqrt(1 + x * x) if x.dtype.kind == "c" or _squares_fit(x) else np.hypot(1.0, x)
 
 
 def _over_one_plus_square(g: Any, x: Any) -> Any:
     """G / (1 + x*x) without overflow."""
+    if _squares_fit(x):
+        return g / (1 + x * x)
     root = _root_one_plus_square(x)
     return g / root / root
+
+
+def _square(x: Any, y: Any) -> Any:
+    """x*x + y*y of numbers where that neither overflows nor underflows; otherwise None."""
+    if not _squares_fit(x, y):
+        return None
+    square = np.float64(x * x + y * y) if type(x) is type(y) is float else x * x + y * y
+    return square if square.min() > (1e-290 if square.dtype.char == "d" else 1e-28) else None
+
+
+def _over_square(g: Any, a: Any, x: Any, y: Any) -> Any:
+    """G * a / (x*x + y*y) for a = x or y, without overflow or underflow on the way."""
+    square = _square(x, y)
+    if square is not None:
+        return g * (a / square)
+    length = np.hypot(x, y)
+    return g * (a / length) / length
+
+
+def _turn(tangents: Any, _out: Any, y: Any, x: Any) -> Any:
+    """The tangent of arctan2: one sum of squares for both arguments."""
+    t, u = tangents
+    square = _square(x, y)
+    if square is not None and t is not None and u is not None:
+        return t * (x / square) - u * (y / square)
+    parts = (0.0 if t is None else _over_square(t, x, x, y), 0.0 if u is None else _over_square(u, y, x, y))
+    return parts[0] - parts[1]
+
+
+def _share_of_length(g: Any, out: Any, a: Any, b: Any) -> Any:
+    """G * a / hypot(a, b), 0 at the origin."""
+    if type(out) is np.ndarray and type(a) is np.ndarray and out.size and out.min() > 0:
+        return g * (a / out)
+    return g * _cosine(a, b)
 
 
 def _sinc_slope(x: Any) -> Any:
@@ -329,8 +398,8 @@ arcsin = elementwise(np.arcsin, lambda g, _o, x: g / np.sqrt(_one_minus_square(x
 arccos = elementwise(np.arccos, lambda g, _o, x: -g / np.sqrt(_one_minus_square(x)), note="d/dx = -1/sqrt(1 - x*x).")
 arctan = elementwise(np.arctan, lambda g, _o, x: _over_one_plus_square(g, x), note="d/dx = 1/(1 + x*x).")
 arctan2 = elementwise(np.arctan2,
-                      lambda g, _o, y, x: g * (x / np.hypot(x, y)) / np.hypot(x, y),
-                      lambda g, _o, y, x: -g * (y / np.hypot(x, y)) / np.hypot(x, y),
+                      lambda g, _o, y, x: _over_square(g, x, x, y), lambda g, _o, y, x: -_over_square(g, y, x, y),
+                      tangent=_turn,
                       note="arctan2(y, x): d/dy = x/(x*x + y*y), d/dx = -y/(x*x + y*y); NaN at the origin.")
 sinh = elementwise(np.sinh, lambda g, _o, x: g * cosh(x), note="d/dx = cosh(x).")
 cosh: Callable[..., Any] = elementwise(np.cosh, lambda g, _o, x: g * sinh(x), note="d/dx = sinh(x).")
@@ -338,7 +407,8 @@ arcsinh = elementwise(np.arcsinh, lambda g, _o, x: g / _root_one_plus_square(x),
 arccosh = elementwise(np.arccosh, lambda g, _o, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1, 1e3),
                       note="d/dx = 1/sqrt(x*x - 1).")
 arctanh = elementwise(np.arctanh, lambda g, _o, x: g / _one_minus_square(x), note="d/dx = 1/(1 - x*x).")
-hypot = elementwise(np.hypot, lambda g, _o, x, y: g * _cosine(x, y), lambda g, _o, x, y: g * _cosine(y, x),
+hypot = elementwise(np.hypot, lambda g, out, x, y: _share_of_length(g, out, x, y),
+                    lambda g, out, x, y: _share_of_length(g, out, y, x),
                     note="d/dx = x/hypot(x, y), d/dy = y/hypot(x, y); 0 at the origin.")
 deg2rad = elementwise(np.deg2rad, lambda g, _o, _x: g * (np.pi / 180), note="d/dx = pi/180.")
 rad2deg = elementwise(np.rad2deg, lambda g, _o, _x: g * (180 / np.pi), note="d/dx = 180/pi.")
@@ -347,10 +417,12 @@ degrees = elementwise(np.degrees, lambda g, _o, _x: g * (180 / np.pi), note="d/d
 
 maximum = elementwise(np.maximum, lambda g, _o, x, y: _taken(g, (x > y) | (x != x), _tie(x, y)),
                       lambda g, _o, x, y: _taken(g, (y > x) | (y != y), _tie(x, y)),
-                      masks=True, note="1 for the larger argument (or the NaN), 1/2 each where they tie.")
+                      tangent=_tangent_of_the(np.greater), masks=True,
+                      note="1 for the larger argument (or the NaN), 1/2 each where they tie.")
 minimum = elementwise(np.minimum, lambda g, _o, x, y: _taken(g, (x < y) | (x != x), _tie(x, y)),
                       lambda g, _o, x, y: _taken(g, (y < x) | (y != y), _tie(x, y)),
-                      masks=True, note="1 for the smaller argument (or the NaN), 1/2 each where they tie.")
+                      tangent=_tangent_of_the(np.less), masks=True,
+                      note="1 for the smaller argument (or the NaN), 1/2 each where they tie.")
 fmax = elementwise(np.fmax, lambda g, _o, x, y: _taken(g, (x > y) | np.isnan(y), x == y),
                    lambda g, _o, x, y: _taken(g, (y > x) | np.isnan(x), x == y),
                    masks=True, note="As maximum; a NaN gives way to a number.")

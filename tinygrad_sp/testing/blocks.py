@@ -11,27 +11,28 @@ The number of evaluations never grows with the size beyond `COLUMNS` coordinates
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .compare import WRONG, Entries, both_wrong, finite_part, join_entries
+from .compare import WRONG, Entries, both_wrong, join_entries
 from .doubt import reconsider
 from .numeric import (
     EPS64,
     Estimate,
     Samples,
     estimate,
+    finite_part,
     join,
     ladder,
     merge,
     plain,
     power_of_two,
 )
-from .precise import AFFORDABLE, Analytic, Precise, coordinates, identical
+from .precise import AFFORDABLE, Analytic, Precise, coordinates, identical, signs
 
 Array = NDArray[Any]
 
@@ -53,6 +54,16 @@ class Block:
     mode: str
     per: int = 1  # coordinates per element
     entries: Any = None
+
+
+@dataclass
+class Lanes:
+    """What is compared of an elementwise block: lanes, and the coordinate that belongs to each."""
+
+    block: Block
+    part: int  # of a complex number
+    coordinate: Array
+    keep: Array
 
 
 class Derivatives:
@@ -97,7 +108,9 @@ class Derivatives:
             slack = 16 * eps * np.abs(a.astype(np.float64))
             if low is not None:
                 ratio = eps / float(np.finfo(low.dtype).eps)
-                slack = slack + 8 * min(ratio, 1.0) * np.nan_to_num(np.abs((a - low).astype(np.float64)))
+                off = np.abs((a - low).astype(np.float64))
+                off = off if np.isfinite(off).all() else np.nan_to_num(off)
+                slack = slack + 8 * min(ratio, 1.0) * off
             return a.astype(np.float64), finite_part(slack)
 
 
@@ -121,47 +134,56 @@ class Checker:
         """
         unit: Array = power_of_two(self.p.x) * self.p.x.dtype.type(MANTISSA)
         for start, stop in zip(self.p.edges[:-1], self.p.edges[1:], strict=True):
-            part = unit[start:stop]
-            some = part[self.p.x[start:stop] != 0]
-            part[self.p.x[start:stop] == 0] = np.sort(some)[len(some) // 2] if some.size else MANTISSA
+            part, zero = unit[start:stop], self.p.x[start:stop] == 0
+            if zero.any():
+                some = part[~zero]
+                part[zero] = np.sort(some)[len(some) // 2] if some.size else MANTISSA
         return unit
 
     # -------------------------------------------------------------------------------- structure
 
     def blocks(self, detail: str = "auto") -> list[Block]:
         """Decide how each input is to be checked."""
-        found: list[Block] = []
-        for k, array in enumerate(self.p.native):
-            start, stop = int(self.p.edges[k]), int(self.p.edges[k + 1])
-            per = 2 if array.dtype.kind == "c" else 1
-            if stop == start:
-                continue
-            if array.size > 1 and detail == "auto" and self._elementwise(array, start, stop, per):
-                found.append(Block(start, stop, "elementwise", per))
-            elif stop - start <= COLUMNS or (stop - start <= ALONE and len(self.p.native) == 1) or detail == "columns":
-                found.append(Block(start, stop, "columns", per))
-            else:
-                found.append(Block(start, stop, "directions", per))
+        found = [
+            Block(int(start), int(stop), "columns", 2 if array.dtype.kind == "c" else 1)
+            for array, start, stop in zip(self.p.native, self.p.edges[:-1], self.p.edges[1:], strict=True)
+            if start < stop
+        ]
+        alike = [b for b in found if self._alike(b)] if detail == "auto" else []
+        if not self._elementwise(alike):
+            alike = [b for b in alike if len(alike) > 1 and self._elementwise([b])]
+        for b in alike:
+            b.mode = "elementwise"
+        for b in found:
+            few = b.stop - b.start <= (ALONE if len(self.p.native) == 1 else COLUMNS)
+            if b.mode != "elementwise" and not few and detail != "columns":
+                b.mode = "directions"
         return found
 
-    def _elementwise(self, array: Array, start: int, stop: int, per: int) -> bool:
+    def _alike(self, b: Block) -> bool:
+        """Whether an input is of more than one element and has the shape of all outputs."""
+        array = self.p.native[int(np.searchsorted(self.p.edges, b.start, side="right")) - 1]
+        return bool(array.size > 1 and self.p.m and all(o.shape == array.shape for o in self.p.outputs))
+
+    def _elementwise(self, blocks: list[Block]) -> bool:
         """Whether outputs depend on their own elements only: move half of the elements and look."""
-        if not self.p.m or any(o.shape != array.shape for o in self.p.outputs):
+        if not blocks:
             return False
-        index = np.arange(array.size)
-        bits = [index >> b & 1 for b in range(int(array.size - 1).bit_length())]
-        if array.size > 40:
-            bits = [self.rng.integers(0, 2, array.size) for _ in range(4 if array.size <= AFFORDABLE else 2)]
+        size = (blocks[0].stop - blocks[0].start) // blocks[0].per
+        if size > 40:
+            halves = self.rng.integers(0, 2, (4 if size <= AFFORDABLE else 2, size)) == 1
+        else:
+            bits = np.arange(size) >> np.arange(int(size - 1).bit_length())[:, None] & 1 == 1
+            halves = np.concatenate([bits, ~bits])
         owner = self._owners()
-        with np.errstate(all="ignore"):
-            for bit in bits:
-                for mine in (bit == 1, bit == 0)[: 2 if array.size <= 40 else 1]:
-                    u = np.zeros_like(self.p.x)
-                    u[start:stop] = np.where(np.repeat(mine, per), self.unit[start:stop], 0)
-                    there = self.p.at(self.p.x + u / 8)
-                    still = ~mine[owner]
-                    if not identical(there[still], self.p.f[still]):
-                        return False
+        for mine in halves:
+            there = self.p.x.copy()
+            for b in blocks:
+                moved = np.repeat(mine, b.per) if b.per > 1 else mine
+                there[b.start : b.stop][moved] += self.unit[b.start : b.stop][moved] / 8
+            still = ~mine[owner]
+            if not identical(self.p.at(there)[still], self.p.f[still]):
+                return False
         return True
 
     def _owners(self) -> Array:
@@ -171,26 +193,35 @@ class Checker:
 
     # -------------------------------------------------------------------------------- elementwise
 
-    def elementwise(self, b: Block) -> Entries:
-        """Compare every element of an elementwise function, from one ladder."""
+    def elementwise(self, blocks: list[Block]) -> None:
+        """Compare every element of an elementwise function, from one ladder for each input."""
+        if not blocks:
+            return
         owner = self._owners()
-        keep = self._selected(b, owner)
-        parts = []
-        for q in range(b.per):
-            coordinate = b.start + owner[keep] * b.per + q
-            analytic, slack = self._diagonal(coordinate, keep)
-            e = self._sharp(b, q, coordinate, keep)
-            first = Entries.of(coordinate, keep, analytic, slack, e)
-            if (first.status == WRONG).any():
-                self.d.doubt()
-                analytic, slack = self._diagonal(coordinate, keep)
-                first = Entries.of(coordinate, keep, analytic, slack, e)
-                reconsider(self, first, e, partial(_elements_of, b, q, coordinate, keep))
-                second = self._elements(b, q, coordinate, keep, self.unit * 0.75)
-                again = Entries.of(coordinate, keep, analytic, slack, second)
-                first.status = both_wrong(first, again)
-            parts.append(first)
-        return join_entries(parts)
+        keeps = [self._selected(b, owner) for b in blocks]
+        lanes = [
+            Lanes(b, q, b.start + owner[keep] * b.per + q, keep)
+            for b, keep in zip(blocks, keeps, strict=True)
+            for q in range(b.per)
+        ]
+        estimates = _parts_of(estimate(join([self._element_samples(a, self.unit) for a in lanes])), lanes)
+        found = [self._element_entries(a, e) for a, e in zip(lanes, estimates, strict=True)]
+        for b in blocks:
+            b.entries = join_entries([e for a, e in zip(lanes, found, strict=True) if a.block is b])
+
+    def _element_entries(self, a: Lanes, e: Estimate) -> Entries:
+        """Compare what one ladder said, or others where that is too little or seems wrong."""
+        e = self._sharp(a, e)
+        first = Entries.of(a.coordinate, a.keep, *self._diagonal(a.coordinate, a.keep), e)
+        if (first.status == WRONG).any():
+            self.d.doubt()
+            analytic, slack = self._diagonal(a.coordinate, a.keep)
+            first = Entries.of(a.coordinate, a.keep, analytic, slack, e)
+            reconsider(self, first, e, lambda c, unit: c._element_samples(a, unit))
+            second = estimate(self._element_samples(a, self.unit * 0.75))
+            again = Entries.of(a.coordinate, a.keep, analytic, slack, second)
+            first.status = both_wrong(first, again)
+        return first
 
     def _selected(self, b: Block, owner: Array) -> Array:
         """Which lanes to look at one by one: all, or of very many the extremes and a random share."""
@@ -229,8 +260,7 @@ class Checker:
             per = max(n // max(output.size, 1), 1)
             for q in range(per):
                 v = np.zeros(self.p.m)
-                v[at + q : at + n : per] = self._signs(len(range(q, n, per)))
-                v[~self.finite] = 0
+                v[at + q : at + n : per] = self.p.asked[at + q : at + n : per]
                 g, s = self.d.pull(v)
                 mine = (keep >= at) & (keep < at + n) & ((keep - at) % per == q) & self.finite[keep]
                 analytic[mine] = g[coordinate[mine]] / v[keep[mine]]
@@ -239,25 +269,20 @@ class Checker:
         return analytic, slack
 
     def _signs(self, n: int) -> Array:
-        """Give a cotangent of numbers between 1/2 and 2 of either sign, as far as possible no two the same."""
-        sizes = np.arange(512, 2048) / 1024  # exact in float16
-        return np.asarray(self.rng.choice(sizes, n, replace=n > sizes.size) * self.rng.choice([-1.0, 1.0], n))
+        return signs(n, self.rng)
 
-    def _elements(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Estimate:
-        return estimate(_elements_of(b, q, coordinate, keep, self, unit))
-
-    def _element_samples(self, b: Block, q: int, coordinate: Array, keep: Array, unit: Array) -> Samples:
+    def _element_samples(self, a: Lanes, unit: Array) -> Samples:
         u = np.zeros_like(self.p.x)
-        u[b.start + q : b.stop : b.per] = unit[b.start + q : b.stop : b.per]
-        s = self.p.ladder(u, self.steps, keep, alike=True)
-        s.unit = unit[coordinate]
+        part = slice(a.block.start + a.part, a.block.stop, a.block.per)
+        u[part] = unit[part]
+        s = self.p.ladder(u, self.steps, a.keep, alike=True)
+        s.unit = unit[a.coordinate]
         return s
 
-    def _sharp(self, b: Block, q: int, coordinate: Array, keep: Array) -> Estimate:
-        """One ladder at the elements' own sizes, and others where that said too little."""
-        e = self._elements(b, q, coordinate, keep, self.unit)
-        for unit in self._other_units(e, coordinate):
-            e = merge(e, self._elements(b, q, coordinate, keep, unit))
+    def _sharp(self, a: Lanes, e: Estimate) -> Estimate:
+        """Climb other ladders where the one at the elements' own sizes said too little."""
+        for unit in self._other_units(e, a.coordinate):
+            e = merge(e, estimate(self._element_samples(a, unit)))
         return e
 
     def _other_units(self, e: Estimate, coordinate: Array) -> list[Array]:
@@ -281,13 +306,20 @@ class Checker:
 
     # -------------------------------------------------------------------------------- columns
 
-    def one(self, b: Block) -> Entries:
-        """Compare one block coordinate by coordinate."""
-        return self.columns([b])
+    def columns(self, blocks: list[Block]) -> None:
+        """Compare blocks coordinate by coordinate, every output (or a few random sums of outputs)."""
+        if not blocks:
+            return
+        found = self._compared(np.concatenate([np.arange(b.start, b.stop) for b in blocks]))
+        for b in blocks:
+            mine = (found.coordinate >= b.start) & (found.coordinate < b.stop)
+            b.entries = found if mine.all() else found.where(mine)
 
-    def columns(self, blocks: list[Block]) -> Entries:
-        """Compare coordinate by coordinate, every output (or a few random sums of outputs)."""
-        which = np.concatenate([np.arange(b.start, b.stop) for b in blocks])
+    def column(self, i: int) -> Entries:
+        """Compare one coordinate."""
+        return self._compared(np.array([i]))
+
+    def _compared(self, which: Array) -> Entries:
         cotangents, names = self.cotangents()
         e = estimate(self._column_samples(which, self.unit, cotangents, whole=not self.affordable))
         e = self._sharper(which, cotangents, e)
@@ -319,7 +351,7 @@ class Checker:
             return np.eye(p.m)[self.finite], np.flatnonzero(self.finite)
         if self._sums is not None:  # a gradient of so many elements is not asked for anew
             return self._sums
-        v = np.stack([np.ones(p.m), self._signs(p.m), self.rng.integers(-3, 4, p.m) / 2, self._levelled()])
+        v = np.stack([np.ones(p.m), p.asked, self.rng.integers(-3, 4, p.m) / 2, self._levelled()])
         v[:, ~self.finite] = 0
         found = v, -1 - np.arange(len(v))
         self._sums = None if self.affordable else found
@@ -341,17 +373,10 @@ class Checker:
         return estimate(self._column_samples(which, unit, cotangents))
 
     def _column_samples(self, which: Array, unit: Array, cotangents: Array, whole: bool = False) -> Samples:
-        parts: list[Samples] = []
         steps = self.whole if whole else self.steps  # a kink may be nearer than the smallest of a few
         each = self.p.m <= ROWS
-        for i in which:
-            u = np.zeros_like(self.p.x)
-            u[i] = unit[i]
-            lanes = np.flatnonzero(self.finite) if each else None
-            s = self.p.ladder(u, steps, lanes, None if each else cotangents.astype(self.p.x.dtype))
-            s.unit = np.full(s.plus.shape[1], unit[i])
-            parts.append(s)
-        return join(parts)
+        weights = None if each else cotangents.astype(self.p.x.dtype)
+        return self.p.columns(which, unit, steps, np.flatnonzero(self.finite) if each else None, weights)
 
     def _sharper(self, which: Array, cotangents: Array, e: Estimate) -> Estimate:
         """Repeat with other steps those columns that came out poor."""
@@ -372,14 +397,18 @@ class Checker:
         return e
 
 
-def _elements_of(b: Block, q: int, coordinate: Array, keep: Array, c: Checker, unit: Array) -> Samples:
-    return c._element_samples(b, q, coordinate, keep, unit)
-
-
 def _poor(e: Estimate) -> Array:
     """Which lanes other steps may tell more about."""
     return ~(e.bar <= 1e-7 * np.abs(e.value)) & (e.bar > 0) & plain(e.kind)
 
 
-def _pick(e: Estimate, lanes: Array) -> Estimate:
+def _pick(e: Estimate, lanes: Array | slice) -> Estimate:
     return Estimate(**{name: value[lanes] for name, value in vars(e).items()})
+
+
+def _parts_of(e: Estimate, lanes: list[Lanes]) -> list[Estimate]:
+    """Cut an estimate of the lanes of several blocks apart."""
+    if len(lanes) == 1:
+        return [e]
+    edges = np.cumsum([0, *(a.keep.size for a in lanes)])
+    return [_pick(e, slice(i, j)) for i, j in itertools.pairwise(edges.tolist())]

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import graph
 from . import probe
 from .blocks import ROWS, Block, Checker, Derivatives
 from .compare import RIGHT, STATUS, UNSURE, WRONG, Entries, join_entries
 from .contract import Problem, contract, where
 from .directions import directions, power
 from .forward import forward
-from .numeric import KINDS, SMOOTH
+from .numeric import KINDS, SMOOTH, median
 from .precise import Analytic, Precise, coordinates, identical, lanes_of, like_view
 from .report import InputReport, Report, Row, plural
 from .subject import GivenSubject, PairSubject, Subject, TensorSubject
@@ -123,12 +122,12 @@ def gradcheck(
 
 def _blame(report: Report, subject: TensorSubject, order: int, seed: int, elsewhere: bool) -> None:
     """Name the ops that are wrong; also those of the user's whose errors don't show in the whole."""
-    from .culprit import culprits, lonely, own_culprits
+    from .culprit import culprits, own_culprits
 
     if report.verdict == "fail":
         wrong = report.orders and not (report.problems or report.wrong)
         report.culprits += culprits(subject, seed, order if wrong else 1, report.modes)
-    elif subject.varied and any(op.own for op in graph.OPS) and not lonely(subject):
+    elif subject.varied:
         report.culprits = own_culprits(subject, seed, elsewhere)
         if report.culprits:
             report.verdict = "fail"
@@ -212,7 +211,7 @@ def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, s
     """Check one order at the given point, and elsewhere."""
     rng = np.random.default_rng(seed)
     report = Report(_name(subject.f), seed=seed, modes=modes)
-    p = Precise(subject)
+    p = Precise(subject, rng)
     report.precision = str(np.dtype(p.work)) if p.work else "its own precision"
     reverse = "vjp" in modes
     if not _deterministic(subject, p, report) or not subject.varied:
@@ -252,15 +251,13 @@ def _deterministic(subject: Subject, p: Precise, report: Report) -> bool:
 def _numbers(c: Checker, report: Report, detail: str) -> None:
     """Compare every block in its own way."""
     blocks = c.blocks(detail)
-    parts: list[Entries] = []
+    c.elementwise([b for b in blocks if b.mode == "elementwise"])
+    c.columns([b for b in blocks if b.mode == "columns"])
     for b in blocks:
         if b.mode == "directions":
             b.entries = directions(c, b)
-        else:
-            b.entries = c.elementwise(b) if b.mode == "elementwise" else c.one(b)
-        parts.append(b.entries)
     _write(c, report, blocks)
-    _summarise(c, report, join_entries(parts) if parts else None, blocks)
+    _summarise(c, report, join_entries([b.entries for b in blocks]) if blocks else None, blocks)
 
 
 def _write(c: Checker, report: Report, blocks: list[Block]) -> None:
@@ -276,34 +273,33 @@ def _write(c: Checker, report: Report, blocks: list[Block]) -> None:
         whole = c.p.m <= ROWS or b.mode == "elementwise"
         summed = single & ((found.lane >= 0) if whole else (found.lane == -1))
         at = found.coordinate[summed]
-        some, (least, most) = np.unique(at), found.allowed
+        some, (least, most) = np.bincount(at, minlength=c.p.n) > 0, found.allowed
         each = (found.estimate.value, found.estimate.bar, least, most)
         for total, terms in zip((numeric, error, low, high), each, strict=True):
             total[some] = np.bincount(at, terms[summed], c.p.n)[some]
     for k, (leaf, native) in enumerate(zip(c.p.subject.varied, c.p.native, strict=True)):
         part = slice(int(c.p.edges[k]), int(c.p.edges[k + 1]))
-        mode = next((b.mode for b in blocks if b.start == part.start and b.stop == part.stop), "empty")
+        block = next((b for b in blocks if b.start == part.start and b.stop == part.stop), None)
         wide = np.zeros(native.shape, np.complex128 if native.dtype.kind == "c" else np.float64)
         a, n, e, least, most = (like_view(x[part], wide) for x in (analytic, numeric, error, low, high))
         words = np.array([*STATUS, ""])[status[part]]
-        report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, a, n, e, least, most, words))
+        mode, counts = (block.mode, block.entries.counts) if block else ("empty", (0, 0, 0))
+        arrays = a, n, e, least, most, words
+        report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, *arrays, *counts))
 
 
 def _summarise(c: Checker, report: Report, e: Entries | None, blocks: list[Block]) -> None:
     """Count, rank and describe the comparisons."""
     if e is None:
         return
-    report.compared += e.status.size
-    report.wrong += int((e.status == WRONG).sum())
-    report.undecided += int((e.status == UNSURE).sum())
-    for entry, b in zip(report.inputs, [b for b in blocks], strict=False):
-        status = b.entries.status
-        entry.compared, entry.wrong = status.size, int((status == WRONG).sum())
-        entry.unsure = int((status == UNSURE).sum())
-    worst = np.argsort(-np.nan_to_num(e.excess, nan=np.inf))
-    located = [i for i in worst if e.status[i] == WRONG and e.coordinate[i] >= 0]
-    wrong = [i for i in worst if e.status[i] == WRONG]
-    some = (located or wrong or list(worst[:3]))[:SHOWN]
+    compared, wrong_ones, unsure = e.counts
+    report.compared += compared
+    report.wrong += wrong_ones
+    report.undecided += unsure
+    worst = np.argsort(-np.where(np.isnan(e.excess), np.inf, e.excess))
+    wrong = worst[e.status[worst] == WRONG]
+    located = wrong[e.coordinate[wrong] >= 0]
+    some = (located if located.size else wrong if wrong.size else worst[:3])[:SHOWN]
     report.rows += [row(c, e, int(i)) for i in some]
     report.unsure += [row(c, e, int(i)) for i in np.flatnonzero(e.status == UNSURE)[:SHOWN]]
     kinks = np.flatnonzero((e.estimate.kind != SMOOTH) & (e.status == RIGHT) & (e.coordinate >= 0))
@@ -313,7 +309,7 @@ def _summarise(c: Checker, report: Report, e: Entries | None, blocks: list[Block
     seen += [power(c, b, b.entries) for b in blocks if b.mode == "directions"]
     seen_all = np.concatenate(seen)
     if seen_all.size:
-        report.power = (float(np.median(seen_all)), float(np.max(seen_all)))
+        report.power = (median(seen_all), float(seen_all.max()))
 
 
 def row(c: Checker, e: Entries, i: int) -> Row:
@@ -352,11 +348,11 @@ def _output_name(p: Precise, lane: int) -> str:
 def _native(c: Checker, report: Report) -> None:
     """Check that in the inputs' own dtype the derivative is the same number, up to that dtype's rounding."""
     p = c.p
-    own = Analytic(p, None)
+    own = next((side for side in p.sides if side.native), None) or Analytic(p, None)
     finite = np.isfinite(lanes_of(own.out)) & c.finite
     if not finite.any():
         return
-    v = np.where(finite, c._signs(p.m), 0.0)
+    v = np.where(finite, p.asked, 0.0)
     got = own.pull(v).astype(np.float64)
     best, _ = c.d.pull(v)
     for k, (leaf, native) in enumerate(zip(p.subject.varied, p.native, strict=True)):

@@ -8,12 +8,13 @@ infinite only an infinity is, and a finite value is left undecided.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .numeric import EPS64, INFINITE, JUMP, KINK, SMOOTH, TINY, UNDEFINED, Estimate
+from .numeric import EPS64, INFINITE, JUMP, KINK, SMOOTH, TINY, UNDEFINED, Estimate, finite_part
 
 Array = NDArray[Any]
 
@@ -40,6 +41,11 @@ class Entries:
         return cls(coordinate, lane, analytic, slack, e, judge(analytic, slack, e))
 
     @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many there are, how many are wrong, how many undecided."""
+        return self.status.size, int((self.status == WRONG).sum()), int((self.status == UNSURE).sum())
+
+    @cached_property
     def tolerance(self) -> Array:
         """How far apart the two may be."""
         return tolerance(self.analytic, self.slack, self.estimate)
@@ -57,14 +63,14 @@ class Entries:
         with np.errstate(all="ignore"):
             return low - self.tolerance, high + self.tolerance
 
-    @property
+    @cached_property
     def _sides(self) -> tuple[Array, Array]:
         e = self.estimate
         kink = e.kind == KINK
         low = np.where(kink, np.fmin(e.left, e.right), e.value)
         return low, np.where(kink, np.fmax(e.left, e.right), e.value)
 
-    @property
+    @cached_property
     def excess(self) -> Array:
         """How many tolerances apart: what to sort the worst by."""
         low, high = self._sides
@@ -82,11 +88,6 @@ def tolerance(analytic: Array, slack: Array, e: Estimate) -> Array:
         return np.asarray(SAFETY * bar + finite_part(slack) + floor + 4 * TINY)
 
 
-def finite_part(x: Any) -> Array:
-    """Return the numbers, 0 for those that are not finite."""
-    return np.where(np.isfinite(x), x, 0.0)
-
-
 def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
     """Give each comparison its status.
 
@@ -102,11 +103,13 @@ def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
         size = np.fmax(np.abs(analytic), np.abs(e.value))
         vague = (e.bar > 0.05 * size) & (e.bar > 1e-6 * e.span) & (e.span > 0)
         status = np.where(good, np.where(vague, UNSURE, RIGHT), WRONG)
-        # Zero may be 1 - 1: rounding in the rule, in whose arithmetic the others of its terms are no smaller.
-        lost = (analytic == 0) & (np.abs(e.value) <= 4 * e.eps * e.span)
-        status = np.where((status == WRONG) & lost, UNSURE, status)
-        huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
-        status = np.where(huge, UNSURE, status)
+        if not good.all():
+            # Zero may be 1 - 1: rounding in the rule, in whose arithmetic the others of its terms are no smaller.
+            lost = (analytic == 0) & (np.abs(e.value) <= 4 * e.eps * e.span)
+            huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
+            status = np.where((status == WRONG) & (lost | huge), UNSURE, status)
+        if (e.kind == SMOOTH).all():
+            return status
         low, high = np.fmin(e.left, e.right), np.fmax(e.left, e.right)
         between = (analytic >= low - tol) & (analytic <= high + tol)
         status = np.where(e.kind == KINK, np.where(between, RIGHT, WRONG), status)
@@ -129,6 +132,8 @@ def both_wrong(first: Entries, second: Entries) -> Array:
 
 def join_entries(parts: list[Entries]) -> Entries:
     """Put comparisons one under another."""
+    if len(parts) == 1:
+        return parts[0]
     names = ("coordinate", "lane", "analytic", "slack", "status")
     joined = {n: np.concatenate([getattr(p, n) for p in parts]) for n in names}
     estimate = {f.name: np.concatenate([getattr(p.estimate, f.name) for p in parts]) for f in fields(Estimate)}

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import subject as subjects
+from .numeric import finite_part
 from .precise import AFFORDABLE, Precise, copied, identical, lanes_of, split
 
 Array = NDArray[Any]
@@ -116,7 +117,7 @@ def _conduct(p: Precise, v: Array, first: list[Any], rng: np.random.Generator) -
                 text = _two_answers(p, v, found, answers[0]) if i == 0 else STATE
                 return [Problem("state", text)]
         p.subject.call([a.copy() for a in there])
-    return [] if p.subject.given else _linear(p, v, w)
+    return [] if p.subject.given else _linear(p, w)
 
 
 def _two_answers(p: Precise, v: Array, ordered: list[Any], first: list[Any]) -> str:
@@ -157,26 +158,31 @@ def _near(a: list[Any], b: list[Any]) -> bool:
     return True
 
 
-def _linear(p: Precise, v: Array, w: Array) -> list[Problem]:
+def _linear(p: Precise, w: Array) -> list[Problem]:
     """Sums, multiples (large, small, negative, zero) of cotangents give sums and multiples of gradients."""
     a = p.sides[0]
-    finite = np.isfinite(p.f)
-    v, w = v * finite, w * finite
+    v, w = p.asked, w * np.isfinite(p.f)
+    sums = np.array(SUMS if p.n <= AFFORDABLE else (SUMS[0], SUMS[2]))
     with np.errstate(all="ignore"):
         gv, gw = a.pull(v), a.pull(w)
-        bound = np.abs(gv) + np.abs(gw)
         eps = max(float(np.finfo(a.out[0].dtype).eps) if a.out else 0.0, float(np.finfo(gv.dtype).eps))
-        for s, t in SUMS if p.n <= AFFORDABLE else (SUMS[0], SUMS[2]):
-            both = s * v + t * w
-            if np.any(np.abs(both) > 0.1 * np.finfo(a.out[0].dtype).max if a.out else False):
+        for some in sums[None] if p.n <= AFFORDABLE else sums[:, None]:
+            both = some[:, :1] * v + some[:, 1:] * w
+            if a.out:
+                some, both = (x[np.abs(both).max(axis=1) <= 0.1 * np.finfo(a.out[0].dtype).max] for x in (some, both))
+            if not len(both):
                 continue
-            off = np.abs(a.pull(both) - (s * gv + t * gw))
-            size = (abs(s) + abs(t)) * bound
-            top = np.max(size[np.isfinite(size)], initial=0.0)
-            bad = off > max(ROUNDED * bool(t), 256 * eps) * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
+            expected = some[:, :1] * gv + some[:, 1:] * gw
+            off = np.abs(np.array([a.pull(cotangent) for cotangent in both]) - expected)
+            size = np.abs(some).sum(axis=1)[:, None] * (np.abs(gv) + np.abs(gw))
+            top = finite_part(size).max(axis=1)[:, None]
+            rounded = np.maximum(ROUNDED * (some[:, 1:] != 0), 256 * eps)
+            bad = off > rounded * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
             if bad.any():
+                k = int(bad.any(axis=1).argmax())
+                i = int(np.argmax(off[k] / np.where(size[k] > 0, size[k], 1)))
+                s, t = some[k]
                 text = f"the derivative is not linear: the gradient for {s:g} v + {t:g} w is not the sum of both"
-                i = int(np.argmax(off / np.where(size > 0, size, 1)))
                 return [Problem("linearity", text, where(p, i))]
     return []
 

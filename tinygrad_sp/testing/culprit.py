@@ -7,7 +7,7 @@ of the user's code that called it.  An op on those values is a function like any
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,16 +66,25 @@ class Culprit:
 def applications(subject: TensorSubject) -> list[Application]:
     """Record the function and list every op that it applied to something tracked."""
     found: list[Application] = []
+    _watched(subject, lambda op, *applied: found.append(_application(op, *applied)))
+    return found
+
+
+def _application(op: graph.Op, values: Sequence[Any], params: dict[str, Any], node: Any) -> Application:
+    tracked = [i for i, parent in enumerate(node.parents) if parent is not None]
+    copies = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
+    return Application(op, copies, tracked, params, _caller())
+
+
+def _watched(subject: TensorSubject, see: Callable[..., None]) -> None:
+    """Record the function and hand over every op that it applied to something tracked."""
 
     def watch(op: graph.Op, values: Sequence[Any], params: dict[str, Any], _out: Any, node: Any) -> None:
         if node is not None:
-            tracked = [i for i, parent in enumerate(node.parents) if parent is not None]
-            copies = [v.copy() if isinstance(v, np.ndarray) else v for v in values]
-            found.append(Application(op, copies, tracked, params, _caller()))
+            see(op, values, params, node)
 
     with modes.mode_is(modes.Mode(watch=watch)):
         subject.record([leaf.array for leaf in subject.varied])
-    return found
 
 
 def culprits(subject: TensorSubject, seed: int, order: int = 1, modes: Sequence[str] = ("vjp",)) -> list[Culprit]:
@@ -96,19 +105,24 @@ def culprits(subject: TensorSubject, seed: int, order: int = 1, modes: Sequence[
 def own_culprits(subject: TensorSubject, seed: int, elsewhere: bool) -> list[Culprit]:
     """Find wrong ops among those the user declared, though the whole may be right.
 
-    Errors can cancel, and an op may be wrong at values that it was not given here: those are tried once for each.
+    Errors can cancel (in more than one op), and an op may be wrong at values that it was not given here: those are
+    tried once for each.
     """
     found: list[Culprit] = []
     tried: set[int] = set()
-    for a in [a for a in applications(subject) if a.op.own][:LIMIT]:
+    every: list[graph.Op] = []
+    mine: list[Application] = []
+
+    def see(op: graph.Op, *applied: Any) -> None:
+        every.append(op)
+        if op.own:
+            mine.append(_application(op, *applied))
+
+    _watched(subject, see)
+    for a in mine[:LIMIT] if len(every) > 1 else ():
         found += _blame(a, seed, 1, ("vjp",), "auto" if elsewhere and id(a.op) not in tried else None)
         tried.add(id(a.op))
     return found
-
-
-def lonely(subject: TensorSubject) -> bool:
-    """Whether the function applies fewer than two ops, so that nothing could cancel."""
-    return len(applications(subject)) < 2
 
 
 def _blame(a: Application, seed: int, order: int, modes: tuple[str, ...], domain: str | None = None) -> list[Culprit]:

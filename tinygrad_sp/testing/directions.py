@@ -103,7 +103,7 @@ def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> 
             return [*kept, first]
         row = int(np.argmax(np.where(wrong == WRONG, first.excess, -1)))
         i = _locate(c, u, rows[row : row + 1], _off)
-        one = c.columns([Block(i, i + 1, "columns")])
+        one = c.column(i)
         kept.append(one)
         if not (one.status == WRONG).any() and not (one.estimate.kind == KINK).any():
             first.status = wrong
@@ -121,7 +121,7 @@ def _hurry(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> l
     """Among very many, look for one element by few evaluations: if it is wrong by itself, that is enough."""
     row = int(np.argmax(np.where(first.status == WRONG, first.excess, -1)))
     i = _locate(c, u, rows[row : row + 1], _roughly_off)
-    one = c.columns([Block(i, i + 1, "columns")])
+    one = c.column(i)
     if (one.status == WRONG).any():
         return [one, first]
     return _pursue(c, u, rows, names, first)
@@ -192,5 +192,4 @@ def _samples(c: Checker, b: Block) -> Entries:
     g = np.abs(c.d.pull(v)[0][b.start : b.stop])
     x = np.abs(c.p.x[b.start : b.stop])
     some = {0, b.stop - b.start - 1, *map(int, (g.argmin(), g.argmax(), x.argmin(), x.argmax()))}
-    parts = [c.columns([Block(b.start + i, b.start + i + 1, "columns")]) for i in sorted(some)]
-    return join_entries(parts)
+    return join_entries([c.column(b.start + i) for i in sorted(some)])

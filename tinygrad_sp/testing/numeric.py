@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,16 @@ class Samples:
     size: Array  # (K, lanes): magnitude of the values that were subtracted
     unit: Array  # (lanes,): the derivative is per this much of t
     eps: Array  # (lanes,): rounding unit of the outputs
+
+    @cached_property
+    def far(self) -> Array:
+        """How far each lane went at each step: to be asked for when `unit` is settled."""
+        return self.steps[:, None] * self.unit
+
+    @cached_property
+    def change(self) -> Array:
+        """By how much the function changed at each step, on whichever side it changed more."""
+        return np.asarray(np.fmax(np.abs(self.plus), np.abs(self.minus)))
 
     def take(self, lanes: Array) -> Samples:
         """Keep some lanes only."""
@@ -79,6 +90,17 @@ class Estimate:
         """Nothing known yet."""
         nan = [np.full(lanes, np.nan) for _ in range(11)]
         return cls(nan[0], nan[1], np.full(lanes, UNDEFINED), *nan[2:])
+
+
+def finite_part(x: Any) -> Array:
+    """Return the numbers, 0 for those that are not finite."""
+    return np.where(np.isfinite(x), x, 0.0)
+
+
+def median(x: Array) -> float:
+    """Give the median; for a few numbers ``np.median`` takes ten times as long."""
+    middle = [(x.size - 1) // 2, x.size // 2]
+    return float(np.partition(x, middle)[middle].mean())
 
 
 def plain(kind: Array) -> Array:
@@ -127,20 +149,22 @@ def join(parts: list[Samples]) -> Samples:
 
 def noise_of(s: Samples) -> tuple[Array, Array, Array]:
     """Measure the rounding noise of each lane at each step, the quantum of its leaps, and if it is all noise."""
-    even, odd = (s.plus + s.minus)[-5:], (s.plus - s.minus)[-5:] / 2
+    plus, minus = s.plus[-5:], s.minus[-5:]
+    even, odd = plus + minus, (plus - minus) / 2
     curved = np.abs(even[1:] - even[:-1] / RATIO**2)  # without the curvature: what is left is rounding
     straight = np.abs(odd[1:] - odd[:-1] / RATIO)  # without the slope
-    residue = np.fmax(curved, straight)
-    measured = np.max(np.where(np.isfinite(residue), residue, 0.0), axis=0)
-    change = np.fmax(np.abs(s.plus), np.abs(s.minus))
-    quantum = np.min(np.where(change > 0, change, np.inf), axis=0)
+    measured = finite_part(np.fmax(curved, straight)).max(axis=0)
+    change, close, wider = s.change, s.steps <= 2.0**-20, (s.steps > 2.0**-20) & (s.steps < 2.0**-14)
+    quantum = np.where(change > 0, change, np.inf).min(axis=0)
     leaps = (change[-1] == 0) & np.isfinite(quantum)
-    close, wider = s.steps <= 2.0**-20, (s.steps > 2.0**-20) & (s.steps < 2.0**-14)
-    grain = change[close].max(axis=0, initial=0) > 0  # leaps as close as float32 numbers are, and many of them
-    least = np.fmin(np.abs(s.plus), np.abs(s.minus))[wider]  # on both sides, unlike a kink nearby
-    grain &= np.fmax.reduce(least, axis=0, initial=0) > 8 * quantum
-    coarse = leaps & (grain | (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]))
-    span = np.fmax.reduce(np.where(np.isfinite(change), change, 0), axis=0, initial=0)
+    if leaps.any():
+        grain = change[close].max(axis=0, initial=0) > 0  # leaps as close as float32 numbers are, and many of them
+        least = np.fmin(np.abs(s.plus[wider]), np.abs(s.minus[wider]))  # on both sides, unlike a kink nearby
+        grain &= np.fmax.reduce(least, axis=0, initial=0) > 8 * quantum
+        coarse = leaps & (grain | (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]))
+    else:
+        coarse = leaps
+    span = finite_part(change).max(axis=0)
     rough = (measured > 0.02 * span) & (measured > 1e4 * s.eps * s.size[-1])
     measured = np.maximum(measured, np.where(coarse, quantum, 0.0))
     rounding = s.eps * s.size + 4 * np.finfo(s.plus.dtype).smallest_subnormal
@@ -150,54 +174,55 @@ def noise_of(s: Samples) -> tuple[Array, Array, Array]:
 
 def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
     """Extrapolate differences (steps, lanes) whose error falls by `order` a step: a value and a radius each."""
-    best = d.copy()
-    moved = np.abs(np.diff(d, axis=0))
-    radius = np.vstack([np.full_like(d[:1], np.inf), moved]) + noise
-    row, factor = d, order
-    for _ in range(1, DEPTH):
+    best, radius = d.copy(), np.full_like(d, np.inf)
+    radius[1:] = np.abs(d[1:] - d[:-1]) + noise[1:]
+    row, factor, noise = d, order, 1.3 * noise
+    for k in range(2, DEPTH + 1):  # finer estimates there are from the k-th step on, and how far two are apart
         gain = (row[1:] - row[:-1]) / (factor - 1)
-        finer = np.vstack([np.full_like(d[:1], np.nan), row[1:] + gain])
-        moved = np.abs(finer - row)
-        settled = np.vstack([np.full_like(d[:1], np.inf), np.abs(np.diff(finer, axis=0))])
-        size = np.maximum(moved, settled / 4) + 1.3 * noise
-        better = size < radius  # False where NaN
-        best = np.where(better, finer, best)
-        radius = np.where(better, size, radius)
+        finer = row[1:] + gain
+        moved = np.abs(finer - row[1:])[1:]
+        settled = np.abs(finer[1:] - finer[:-1])
+        size = np.maximum(moved, settled / 4) + noise[k:]
+        better = size < radius[k:]  # False where NaN
+        np.copyto(best[k:], finer[1:], where=better)
+        np.copyto(radius[k:], size, where=better)
         row, factor = finer, factor * order
-    radius = radius + 8 * EPS64 * np.abs(best)
-    return best, np.where(np.isfinite(best), radius, np.inf)
+    radius += 8 * EPS64 * np.abs(best)
+    radius[~np.isfinite(best)] = np.inf
+    return best, radius
 
 
 def _believe(best: Array, radius: Array) -> tuple[Array, Array]:
     """Lepski's rule: from the smallest step up, while the intervals meet; the narrowest of those."""
     v, r = best[::-1], radius[::-1]
     known = np.isfinite(r)
-    low, high = np.where(known, v - 3 * r, -np.inf), np.where(known, v + 3 * r, np.inf)
-    parted = np.zeros_like(known)
-    parted[1:] = (low[1:] > np.minimum.accumulate(high)[:-1]) | (high[1:] < np.maximum.accumulate(low)[:-1])
-    width = np.where(known & ~np.logical_or.accumulate(parted), r, np.inf)
-    narrowest = width.argmin(axis=0), np.arange(width.shape[1])
-    bar = width[narrowest]
+    v, r = np.where(known, v, 0.0), np.where(known, r, np.inf)
+    low, high = v - 3 * r, v + 3 * r
+    parted = (low[1:] > np.minimum.accumulate(high)[:-1]) | (high[1:] < np.maximum.accumulate(low)[:-1])
+    r[1:][np.logical_or.accumulate(parted)] = np.inf
+    narrowest = r.argmin(axis=0), np.arange(r.shape[1])
+    bar = r[narrowest]
     return np.where(np.isfinite(bar), v[narrowest], np.nan), bar
 
 
 def _ratio(difference: Array, s: Samples) -> Array:
-    return np.asarray((difference / (s.steps[:, None] * s.unit)).astype(np.float64))
+    return np.asarray((difference / s.far).astype(np.float64))
 
 
-def _flag_kinks(s: Samples, noise: Array) -> Array:
+def _flag_kinks(s: Samples, resolution: Array) -> Array:
     """Lanes where the slope leaps exactly here: (f(x+h) - 2 f(x) + f(x-h)) / h does not fall with h."""
-    bend = np.abs(_ratio(s.plus + s.minus, s))
-    unsure = np.abs(_ratio(noise, s))
+    bend, unsure = np.abs(_ratio(s.plus + s.minus, s)), 20 * resolution
     clear = np.isfinite(bend) & np.isfinite(unsure)
     clear[:3] = False  # the largest steps see curvature
-    strongest = np.max(np.where(clear & (bend > 20 * unsure), bend, 0.0), axis=0)
-    smallest_step = np.argmax((clear & (20 * unsure < bend))[::-1], axis=0)
-    last = bend[len(bend) - 1 - smallest_step, np.arange(bend.shape[1])]
-    judged = clear & (20 * unsure < last)
+    seen = clear & (bend > unsure)
+    found: Array = seen.any(axis=0)
+    if not found.any():
+        return found
+    last = bend[len(bend) - 1 - seen[::-1].argmax(axis=0), np.arange(bend.shape[1])]
+    judged = clear & (unsure < last)
     judged &= judged[::-1].cumsum(axis=0)[::-1] <= NEAREST  # farther out there may be other kinks
     same = (bend > 0.6 * last) & (bend < 1.6 * last)
-    return np.asarray((strongest > 0) & (judged.sum(axis=0) >= 4) & np.all(same | ~judged, axis=0))
+    return np.asarray(found & (judged.sum(axis=0) >= 4) & (same | ~judged).all(axis=0))
 
 
 def estimate(s: Samples) -> Estimate:
@@ -209,35 +234,45 @@ def estimate(s: Samples) -> Estimate:
     >>> bool(abs(e.value[0] - np.e) < e.bar[0] < 1e-10), KINDS[e.kind[1]], e.left[1].item(), e.right[1].item()
     (True, 'kink', -1.0, 1.0)
     """
-    lanes = s.plus.shape[1]
-    e = Estimate.empty(lanes)
-    if not lanes:
-        return e
+    if not s.plus.shape[1]:
+        return Estimate.empty(0)
     with np.errstate(all="ignore"):
-        noise, e.quantum, rough = noise_of(s)
-        moves = np.fmax(np.abs(s.plus), np.abs(s.minus)) > 0
-        still = np.max(np.where(moves, 0, s.steps[:, None]) * ~np.logical_or.accumulate(moves[::-1])[::-1], axis=0)
-        e.reach = (e.quantum / (np.fmax(still, TINY) * np.abs(s.unit))).astype(np.float64)
+        noise, quantum, rough = noise_of(s)
         resolution = np.abs(_ratio(noise, s))
-        both = _ratio((s.plus - s.minus) / 2, s)
-        e.value, e.bar = _believe(*_table(both, resolution, RATIO**2))
-        secant = np.abs(_ratio(np.fmax(np.abs(s.plus), np.abs(s.minus)), s)[:3])
-        secant = np.where(np.isfinite(secant), secant, 0.0)
-        e.scale = np.fmax(np.abs((s.size[-1] / s.unit).astype(np.float64)), secant[2])
-        e.span = np.fmax(e.scale, secant.max(axis=0))
-        e.kind = np.where(np.isfinite(e.bar), SMOOTH, UNDEFINED)
-        kinks = _flag_kinks(s, noise)
-        ends = np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0)
-        leap = _leaps(s)
-        e.eps = s.eps.astype(np.float64)
-        e.roughness = (noise[-1] / np.fmax(s.size[-1], TINY)).astype(np.float64)
-        rough &= ~(kinks | ends | leap)  # as rough near x as far away: nothing is claimed
-        e.kind, e.bar = np.where(rough, UNDEFINED, e.kind), np.where(rough, np.inf, e.bar)
-        look = np.flatnonzero(kinks | ends | leap)
+        value, bar = _believe(*_table(_ratio((s.plus - s.minus) / 2, s), resolution, RATIO**2))
+        secant = finite_part(np.abs(_ratio(s.change, s)[:3]))
+        size = np.abs((s.size[-1] / s.unit).astype(np.float64))
+        kinks, leap = _flag_kinks(s, resolution), _leaps(s)
+        odd = kinks | leap | (np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0))
+        rough &= ~odd  # as rough near x as far away: nothing is claimed
+        e = Estimate(
+            value=value,
+            bar=np.where(rough, np.inf, bar),
+            kind=np.where(np.isfinite(bar) & ~rough, SMOOTH, UNDEFINED),
+            left=np.full_like(value, np.nan),
+            right=np.full_like(value, np.nan),
+            side_bar=np.full_like(value, np.nan),
+            scale=np.fmax(size, secant[2]),
+            span=np.fmax(size, secant.max(axis=0)),
+            quantum=quantum,
+            roughness=(noise[-1] / np.fmax(s.size[-1], TINY)).astype(np.float64),
+            reach=_reach(s, quantum),
+            eps=s.eps.astype(np.float64),
+        )
+        look = np.flatnonzero(odd)
         if look.size:
             rounding = np.abs(_ratio(s.eps * s.size, s))  # a jump is not noise, though it looks like it
             _one_sided(s.take(look), np.where(leap, rounding, resolution)[:, look], e, look, leap[look])
     return e
+
+
+def _reach(s: Samples, quantum: Array) -> Array:
+    """Find the slope that a leap of the quantum at the largest step without any change would make."""
+    if not quantum.any():
+        return np.zeros_like(quantum)
+    moves = s.change > 0
+    still = np.max(np.where(moves, 0, s.steps[:, None]) * ~np.logical_or.accumulate(moves[::-1])[::-1], axis=0)
+    return np.asarray((quantum / (np.fmax(still, TINY) * np.abs(s.unit))).astype(np.float64))
 
 
 def _leaps(s: Samples) -> Array:
@@ -245,13 +280,17 @@ def _leaps(s: Samples) -> Array:
 
     Rounding noise does not fall either, but it is not the same at every step: a jump is.
     """
-    found = np.zeros(s.plus.shape[1], dtype=bool)
-    for rise in (s.plus, s.minus):
-        near, far = rise[-4:], rise[-8:-4]  # apart by a factor of 256; a smooth change falls as much
-        even = np.abs(near[1:] / near[:-1] - near[-1] / near[-2]) < 0.02
-        slow = np.abs(near[-1]) > np.abs(far[-1]) * 256**-0.9
-        found |= even.all(axis=0) & slow & (np.abs(near[-1]) > 50 * s.eps * s.size[-1])
-    return found
+    return _leaps_up(s.plus, s) | _leaps_up(s.minus, s)
+
+
+def _leaps_up(rise: Array, s: Samples) -> Array:
+    """Say so of one side."""
+    size = np.abs(rise[-5:])  # from one step to the next but three, a smooth change falls by a factor of 256
+    found = (size[-1] > size[0] * 256**-0.9) & (size[-1] > 50 * s.eps * s.size[-1])
+    if found.any():
+        fall = rise[-3:] / rise[-4:-1]
+        found &= (np.abs(fall - fall[-1]) < 0.02).all(axis=0)
+    return np.asarray(found)
 
 
 def _one_sided(s: Samples, noise: Array, e: Estimate, lanes: Array, leap: Array) -> None:

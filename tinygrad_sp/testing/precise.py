@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .numeric import Samples
+from .numeric import Samples, join
 from .subject import Subject
 
 Array = NDArray[Any]
 
 COMPLEX = {"e": np.complex64, "f": np.complex64, "d": np.complex128, "g": np.clongdouble}
 WIDE = 4_000  # elements up to which long double is affordable
+LITTLE = 200_000  # numbers up to which the values at all steps are kept at once
 AFFORDABLE = 20_000  # elements up to which each may be looked at by itself
 WIDER = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
 
@@ -81,13 +82,19 @@ def split(vector: Array, like: Sequence[Array]) -> list[Array]:
     return found
 
 
+def signs(n: int, rng: np.random.Generator) -> Array:
+    """Give a cotangent of numbers between 1/2 and 2 of either sign, as far as possible no two the same."""
+    sizes = np.arange(512, 2048) / 1024  # exact in float16
+    return np.asarray(rng.choice(sizes, n, replace=n > sizes.size) * rng.choice([-1.0, 1.0], n))
+
+
 class Precise:
     """The function as a map from one real vector to another, at the best precision it allows."""
 
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
+    def __init__(self, subject: Subject, rng: np.random.Generator) -> None:
+        self.subject, self.rng = subject, rng
         self.native = [leaf.array for leaf in subject.varied]
-        self.out = subject.call([a.copy() for a in self.native])
+        self.out = [a.copy() for a in subject.call([a.copy() for a in self.native])]  # f may use a buffer again
         size = sum(a.size for a in self.native) + sum(a.size for a in self.out)
         tries: list[Any] = [np.longdouble] if WIDER and size <= 2 * WIDE else []
         for self.work in [*tries, np.float64, None]:
@@ -100,6 +107,12 @@ class Precise:
         self.m, self.n = self.f.size, self.x.size
         self.edges = np.cumsum([0, *(coordinates(a) for a in self.native)])
         self.stacks = True  # whether many points may be tried as one longer array
+
+    @cached_property
+    def asked(self) -> Array:
+        """The cotangent that most is asked about: one pull answers all those questions."""
+        v = np.ones(1) if self.m == 1 else signs(self.m, self.rng)
+        return np.where(np.isfinite(self.f), v, 0.0)
 
     @cached_property
     def sides(self) -> list[Analytic]:
@@ -159,7 +172,7 @@ class Precise:
     def ladder(
         self, u: Array, steps: Array, lanes: Any = None, weights: Array | None = None, alike: bool = False
     ) -> Samples:
-        """Sample along direction `u`; keep some lanes, or sums of lanes with the given weights (rows).
+        """Sample along `u` (or several, as rows); keep some lanes, or sums of lanes with the given weights (rows).
 
         Where the function works element by element (``alike``, or on plain numbers), all steps are one call.
         """
@@ -174,15 +187,43 @@ class Precise:
             return (there - centre) @ weights.T, np.sqrt((there * there) @ square.T)
 
         signed, k = np.concatenate([steps, -steps]), len(steps)
-        together = self._stacked(self._points(u, signed)) if self._stacks(2 * k, alike) else None
-        if together is not None:
-            rise, size = risen(together)
+        us = u if u.ndim == 2 else u[None]
+        if len(us) * 2 * k * max(self.n, self.m) <= LITTLE:
+            found = risen(self._everywhere(self._points(us[:, None], signed), alike))
+            rise, size = (a.transpose(1, 0, 2).reshape(2 * k, -1) for a in found)
         else:
-            there = (self.at(self._points(u, t)) for t in signed)
+            assert len(us) == 1
+            there = (self.at(self._points(us[0], t)) for t in signed)
             rise, size = map(np.stack, zip(*map(risen, there), strict=True))
         eps = self.eps[keep] if weights is None else np.full(len(weights), self.eps.max(initial=0.0))
-        size = np.fmax(size[:k], size[k:])
-        return Samples(steps, rise[:k], rise[k:], size, np.ones(rise.shape[1], dtype), eps.astype(dtype))
+        eps = np.tile(eps.astype(dtype), len(us))
+        return Samples(steps, rise[:k], rise[k:], np.fmax(size[:k], size[k:]), np.ones(rise.shape[1], dtype), eps)
+
+    def columns(self, which: Array, unit: Array, steps: Array, lanes: Array | None, weights: Array | None) -> Samples:
+        """Sample along some coordinates: all lanes along the first, then along the next, and so on."""
+        count = self._at_once(2 * len(steps))
+        parts = []
+        for i in range(0, which.size, count):
+            some = which[i : i + count]
+            us = np.zeros((some.size, self.n), self.x.dtype)
+            us[np.arange(some.size), some] = unit[some]
+            parts.append(self.ladder(us, steps, lanes, weights))
+        samples = join(parts)
+        samples.unit = np.repeat(unit[which], samples.unit.size // which.size)
+        return samples
+
+    def _at_once(self, count: int) -> int:
+        """Say along how many directions, of so many points each, to sample at once."""
+        most = LITTLE // (count * max(self.n, self.m, 1))
+        return max(min(most, WIDE // (count * self.n)) if self._numbers else most, 1)
+
+    def _everywhere(self, points: Array, alike: bool) -> Array:
+        """Evaluate at many points (directions, steps): in one call where that works, else one by one."""
+        rows = points.reshape(-1, self.n)
+        found = self._stacked(rows, len(points)) if self._stacks(len(rows), alike) else None
+        if found is None:
+            found = np.concatenate([self.at(x).copy() for x in rows])
+        return found.reshape(*points.shape[:2], self.m)
 
     def _points(self, u: Array, t: Any) -> Array:
         """Go `t` times `u` from x, for every t a row; what does not move stays as it is, a negative zero too."""
@@ -192,14 +233,17 @@ class Precise:
 
     def _stacks(self, count: int, alike: bool) -> bool:
         """Whether to try that many points in one call."""
-        numbers = all(a.ndim == 0 for a in (*self.inputs, *self.outputs))
-        return self.stacks and (alike or numbers) and self.n * count <= WIDE
+        return self.stacks and (alike or self._numbers) and self.n * count <= WIDE
 
-    def _stacked(self, points: Array) -> Array | None:
+    @cached_property
+    def _numbers(self) -> bool:
+        return all(a.ndim == 0 for a in (*self.inputs, *self.outputs))
+
+    def _stacked(self, points: Array, directions: int) -> Array | None:
         """Evaluate at many points in one call, as rows of a longer array; None unless that is the same function.
 
-        It is if it gives the value at x, known already, wherever x stands, and at the farthest points and one
-        near what it gives for each alone, to the last bit.
+        It is if it gives the value at x, known already, wherever x stands, and at the farthest points of every
+        direction and one near what it gives for each alone, to the last bit.
         """
         self.stacks = False  # until it is seen to work
         many = np.vstack([self.x, points, self.x])
@@ -213,7 +257,9 @@ class Precise:
         if [(o.shape, o.dtype) for o in outputs] != like:
             return None
         single = {0: self.f, len(many) - 1: self.f}
-        single.update({i + 1: self.at(points[i]) for i in (0, 6, len(points) // 2)})
+        each = len(points) // directions
+        some = (at + i for at in range(0, len(points), each) for i in (0, 6, each // 2))
+        single.update({i + 1: self.at(points[i]) for i in some})
         if all(identical(rows[i], value) for i, value in single.items()):
             self.stacks = True
             return np.asarray(rows[1:-1])
@@ -248,8 +294,18 @@ class Analytic:
         self.p, self.dtype = precise, dtype
         source = precise.native if x is None else split(x, precise.inputs)
         self.arrays = [cast(a, dtype) for a in source]
-        self.out = precise.subject.call([a.copy() for a in self.arrays])
+        self.native = x is None and all(a.dtype == b.dtype for a, b in zip(self.arrays, precise.native, strict=True))
+        self.out = self._outputs(x is None)
+        self.answer: Array | None = None  # to the cotangent that is asked about more than once
         self._pull: Any = None
+
+    def _outputs(self, here: bool) -> list[Array]:
+        """Evaluate the function, unless that has been done."""
+        if here and self.native:
+            return self.p.out
+        if here and self.dtype is not None and self.dtype is self.p.work:
+            return self.p.outputs
+        return self.p.subject.call([a.copy() for a in self.arrays])
 
     def cotangents(self, v: Array) -> list[Array]:
         """Cut a cotangent vector into arrays of the outputs' shapes and dtypes."""
@@ -257,6 +313,8 @@ class Analytic:
 
     def pull(self, v: Array) -> Array:
         """Pull a cotangent vector back: one real vector over all inputs."""
+        if self.answer is not None and np.array_equal(v, self.p.asked):
+            return self.answer
         subject = self.p.subject
         subject.pulls += 1
         if self._pull is None or not subject.tensors:
@@ -266,13 +324,14 @@ class Analytic:
         parts = []
         for grad, like in zip(grads, self.arrays, strict=True):
             g = np.zeros(like.shape) if grad is None else np.asarray(grad)
-            g = np.broadcast_to(g, like.shape) if g.size == 1 else g
             if g.shape != like.shape:
-                return np.full(self.p.n, np.nan)
+                if g.size != 1:
+                    return np.full(self.p.n, np.nan)
+                g = np.broadcast_to(g, like.shape)
             if like.dtype.kind == "c":
                 g = g.astype(np.result_type(g.dtype, np.complex64))
             parts.append(real_view(g if g.dtype.kind == like.dtype.kind else g.real))
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return np.concatenate(parts) if parts else np.zeros(0)  # copied: a rule may use a buffer again
 
     def push(self, u: Array) -> Array:
         """Push a tangent vector forward: one real vector over all lanes."""
@@ -290,7 +349,7 @@ def _analytic_pair(p: Precise) -> list[Analytic]:
             continue
         try:
             candidate = Analytic(p, dtype)
-            candidate.pull(np.ones(p.m))
+            candidate.answer = candidate.pull(p.asked)
             found.append(candidate)
         except Exception:
             if dtype is None:

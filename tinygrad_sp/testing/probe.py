@@ -9,6 +9,7 @@ where to look, and it is looked there whatever the function.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from .blocks import Block, Checker, Derivatives
 from .compare import WRONG, Entries, join_entries
 from .directions import directions
-from .numeric import ladder
+from .numeric import ladder, median
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
 from .subject import ByElement, Subject
 
@@ -86,13 +87,16 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
     if any(a.dtype.kind == "c" for a in arrays) or c.p.subject.given or not arrays[0].size:
         return False
     points = [_values(c, k, intervals[k] if intervals else None) for k in range(len(arrays))]
-    shape = (POINTS,) if arrays[0].ndim < 2 else (8, POINTS // 8)
+    if len(points) == 1:  # several inputs meet in other ways when their points come again; one says no more
+        points = [c.rng.permutation(np.unique(points[0]))]
+    points = [np.resize(v, -(-v.size // 8) * 8) for v in points] if arrays[0].ndim > 1 else points
+    shape = (-1,) if arrays[0].ndim < 2 else (8, -1)
     points = [v.reshape(shape).astype(a.dtype) for v, a in zip(points, arrays, strict=True)]
     if _tried(c, report, c.p.subject, points, intervals is not None):
         return True
     if any(a.ndim for a in (*arrays, *c.p.outputs)) or not c.p.stacks:  # a loop may not end well elsewhere
         return False
-    some = np.linspace(0, POINTS - 1, SINGLY).astype(int)
+    some = np.linspace(0, points[0].size - 1, SINGLY).astype(int)
     points = [c.rng.permutation(np.sort(v)[some]) for v in points]
     return _tried(c, report, ByElement(c.p.subject), points, intervals is not None)
 
@@ -106,11 +110,16 @@ def _tried(c: Checker, report: Any, subject: Subject, points: list[Array], asked
         blocks = other.blocks() if other else []
         if not other or any(b.mode != "elementwise" for b in blocks):
             return False
-        entries = _confirmed(other, lambda: [other.elementwise(b) for b in blocks])
+        entries = _confirmed(other, partial(_elementwise, other, blocks))
     except Exception:
         return False
     _note(c, other, report, entries, asked)
     return True
+
+
+def _elementwise(c: Checker, blocks: list[Block]) -> list[Entries]:
+    c.elementwise(blocks)
+    return [b.entries for b in blocks]
 
 
 def _another(c: Checker, arrays: list[Array], given: Subject | None = None) -> Checker | None:
@@ -125,7 +134,7 @@ def _another(c: Checker, arrays: list[Array], given: Subject | None = None) -> C
     subject.evaluations = subject.pulls = 0
     subject.__dict__.pop("_like", None)
     subject.inputs = subject.arguments(arrays)
-    p = Precise(subject)
+    p = Precise(subject, c.rng)
     if not np.isfinite(p.f).any():
         return None
     other = Checker(p, Derivatives(p.sides), c.rng)
@@ -143,7 +152,7 @@ def _point(c: Checker, report: Any, x: Array, asked: bool = False) -> None:
             return
         several = other.p.n > 1
         block = Block(0, other.p.n, "directions" if several else "columns")
-        entries = _confirmed(other, lambda: [directions(other, block, samples=False) if several else other.one(block)])
+        entries = _confirmed(other, lambda: [directions(other, block, samples=False) if several else other.column(0)])
     except Exception:
         return
     _note(c, other, report, entries, asked)
@@ -210,7 +219,7 @@ def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
         return c.rng.permutation(_within(*interval))
     x = np.abs(np.asarray(c.p.native[k], np.float64).reshape(-1))
     x = x[np.isfinite(x) & (x > 0)]
-    size = float(np.median(x)) if x.size else 1.0
+    size = median(x) if x.size else 1.0
     mags = np.concatenate([MAGNITUDES, size * np.array([1 / 30, 0.2, 0.5, 2, 5])])
     mags = mags[mags <= max(40.0, 5 * size)]
     if np.finfo(c.p.native[k].dtype).eps > 1e-4:  # float16 cannot hold what exp makes of more

@@ -49,7 +49,7 @@ class Leaf:
 
     def dress(self, array: Array) -> Any:
         """Give an array the form of the original: a number stays a number."""
-        return array if isinstance(self.value, np.ndarray) or self.tensor else array[()]
+        return array if self.tensor or isinstance(self.value, np.ndarray) else array[()]
 
 
 def as_array(value: Any) -> Array:
@@ -59,6 +59,8 @@ def as_array(value: Any) -> Array:
 
 def floating(out: Any) -> list[Array]:
     """List the outputs that have derivatives."""
+    if isinstance(out, graph.Traced):
+        out = out._value
     if isinstance(out, (np.ndarray, np.generic, float)):
         out = np.asarray(out)
         return [out] if out.dtype.kind in "fc" else []
@@ -130,7 +132,7 @@ class TensorSubject(Subject):
     tensors = True
 
     def _tensor(self, array: Array, requires_grad: bool) -> Any:
-        return graph.Tensor(np.array(array), requires_grad=requires_grad)  # type: ignore[call-arg]
+        return graph.Tensor(array, requires_grad=requires_grad)  # type: ignore[call-arg]
 
     def call(self, arrays: Sequence[Array]) -> list[Array]:
         """Evaluate on constant Tensors: nothing is recorded."""
@@ -147,18 +149,16 @@ class TensorSubject(Subject):
 
     def puller(self, arrays: Sequence[Array]) -> Pull:
         """Record once; the graph is kept, so several cotangents can be pulled."""
-        from ..sweep import sweep
+        from ..sweep import plan_sweep, sweep
 
         leaves, outputs = self.record(arrays)
         nodes = [getattr(leaf, "_home", leaf.node) for leaf in leaves]  # a function may have written into its argument
+        roots = [out.node if isinstance(out, graph.Traced) else None for out in outputs]
+        plan = plan_sweep([node for node in roots if node is not None], set(nodes)) if any(roots) else None
 
         def pull(cotangents: list[Array]) -> list[Any]:
-            roots = [
-                (out.node, np.array(c)[()])
-                for out, c in zip(outputs, cotangents, strict=True)
-                if isinstance(out, graph.Traced) and out.node is not None
-            ]
-            found = sweep(roots, nodes, release=False) if roots else {}
+            pairs = [(node, np.array(c)[()]) for node, c in zip(roots, cotangents, strict=True) if node is not None]
+            found = sweep(pairs, nodes, release=False, plan=plan) if plan else {}
             return [found.get(node) for node in nodes]
 
         return pull

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
@@ -72,8 +73,7 @@ def checkpoint(f: F) -> F:
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         if not recording():
             return f(*args, **kwargs)
-        args, kwargs = tree_map(_snapshot, (args, kwargs))
-        run = partial(f, *args, **kwargs)
+        run = partial(_called, f, tree_map(_snapshot, (args, kwargs)))
         start, depth = next_age(), DEPTH.get()
         leaves, structure = flatten(run())
         atoms = _atoms(leaves)
@@ -155,10 +155,16 @@ def _node(parents: tuple[Node, ...], again: _Again) -> Node:
     return node
 
 
+def _called(f: Callable[..., Any], arguments: Any) -> Tree:
+    """Call a function with copies of what is kept: what it writes into its arguments must not be there next time."""
+    args, kwargs = tree_map(_snapshot, arguments)
+    return f(*args, **kwargs)
+
+
 def _snapshot(x: Any) -> Any:
     """Return an argument as it is now: what is written into it later is not seen."""
-    if isinstance(x, Traced) and not x.level:
-        return make_tensor(x._taken(), x.node)
+    if isinstance(x, Traced):
+        return copy(x) if x.level else make_tensor(x._taken(), x.node)
     return x.copy() if isinstance(x, np.ndarray) else x
 
 

@@ -94,7 +94,7 @@ class custom_vjp:
             args = bound.args
         fixed = {i % len(args): args[i] for i in self.nondiff}
         leaves, structure = flatten(tuple(x for i, x in enumerate(args) if i not in fixed))
-        numeric = [_numeric(x) for x in leaves]
+        numeric = [is_numeric(x) for x in leaves]
         arrays = [x for x, yes in zip(leaves, numeric, strict=True) if yes]
         static = [None if yes else x for x, yes in zip(leaves, numeric, strict=True)]
         call = _Call(self, fixed, structure, numeric, static)
@@ -103,7 +103,8 @@ class custom_vjp:
         return unflatten(call.results, out if type(out) is tuple else [out])
 
 
-def _numeric(x: Any) -> bool:
+def is_numeric(x: Any) -> bool:
+    """Whether an argument is an array or a number, and not merely handed through."""
     return isinstance(x, (Traced, np.ndarray, np.generic, float, int, complex)) and type(x) is not bool
 
 

@@ -64,8 +64,15 @@ def _watch(op: Op, values: Sequence[Any], params: dict[str, Any], out: Any, _nod
         index, what = _first_bad(part)
         raise FloatingPointError(
             f"{op.name} made {what} at {index} from finite values: {_inputs(values, part, index)}"
-            f"{', ' + repr(params) if params else ''}\n  {user_place()}"
+            f"{_shown(params)}\n  {user_place()}"
         )
+
+
+def _shown(params: dict[str, Any]) -> str:
+    """Show the parameters that a user gave, in one form or another; not the engine's own objects."""
+    simple = (int, float, str, tuple, slice, type(None))
+    shown = {key: value for key, value in params.items() if isinstance(value, simple)}
+    return f", {shown}" if shown else ""
 
 
 def _watch_rule(node: Node, argument: int, grad: Any, cotangent: Any) -> None:

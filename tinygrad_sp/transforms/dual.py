@@ -19,7 +19,7 @@ from ..modes import MODE
 from ..record import explained
 from .batching import batch_of
 from .levels import DEPTH, Nested, lower
-from .pieces import LARGE
+from .pieces import is_large
 from .pushing import added, fitted, pushed, unleaked
 
 _float64, _ndarray = np.float64, np.ndarray
@@ -159,7 +159,7 @@ def _straight(kind: type[Any], level: int) -> tuple[Any, Any]:
 
 def _is_simple(x: Any) -> bool:
     """Whether a value is a number, or an array that is not large."""
-    return 0 < x.ndim and x.size <= LARGE if type(x) is _ndarray else type(x) in PLAIN
+    return bool(x.ndim) and not is_large(x.size) if type(x) is _ndarray else type(x) in PLAIN
 
 
 def _told_apart(value: Any, tangent: Any) -> Any:

@@ -8,14 +8,16 @@ itself, so it can be differentiated again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from ..graph import Traced
+from ..tensor import constant
 from .arguments import as_array, function
 from .batching import Batched
-from .custom import custom_vjp
+from .custom import custom_vjp, is_numeric
 from .levels import lower, stop_gradient
 from .reverse import vjp
 from .trees import Tree, flatten, unflatten
@@ -48,7 +50,7 @@ def fixed_point(
     Raises
     ------
     RuntimeError
-        If it does not converge.
+        If it does not converge, or runs away to infinity.
     TypeError
         If ``f`` uses a Tensor that is being differentiated and is not in ``theta``.
 
@@ -69,21 +71,31 @@ def fixed_point(
             as_array(x, lambda: "fixed_point: theta")
 
     def step(x: Sequence[Any], theta: Tree) -> list[Any]:
-        return structure.like(f(unflatten(structure, x), theta), "fixed_point: the result of f")
+        # f may write into it; but an array can't be made to hold what varies
+        varies = any(isinstance(v, Traced) for v in flatten(theta)[0])
+        x = [constant(v) if varies and not isinstance(v, Traced) else copy(v) for v in x]
+        found = f(unflatten(structure, x), theta)
+        if structure.kind is None and (found is None or isinstance(found, (tuple, list, dict))):
+            raise TypeError(f"fixed_point: f returned {type(found).__name__}; an array is wanted, as x0 is")
+        return structure.like(found, "fixed_point: the result of f")
 
     @custom_vjp
     def solve(x0: list[Any], theta: Tree) -> list[Any]:
         x = [_constant(v) for v in x0]
-        for _ in range(max_iter):
+        for i in range(max_iter):
             new = [_constant(v) for v in step(x, theta)]
             if _close(new, x, tol):
                 return new
+            if not all(np.isfinite(_size(v)) for v in new):
+                raise RuntimeError(f"fixed_point: x is {new} after {i + 1} iterations; give another x0 or f")
             x = new
         change = max(_size(a - b) for a, b in zip(step(x, theta), x, strict=True))
         raise RuntimeError(
             f"fixed_point: no convergence in {max_iter} iterations; the last changed x by {change:.3g}; "
             "give max_iter, tol or another x0"
         )
+
+    solve.__name__ = "fixed_point: f"  # type: ignore[attr-defined]
 
     def forward(x0: list[Any], theta: Tree) -> tuple[list[Any], Any]:
         x = solve(x0, theta)
@@ -99,7 +111,7 @@ def fixed_point(
 
         u = fixed_point(adjoint, stop_gradient(g), (g, x, theta), tol=tol, max_iter=max_iter)
         varied, form = flatten(theta)
-        floats = [np.result_type(v).kind in "fc" for v in varied]
+        floats = [is_numeric(v) and np.result_type(v).kind in "fc" for v in varied]
 
         def of_theta(floating: list[Any]) -> list[Any]:
             values = iter(floating)
@@ -119,13 +131,16 @@ def _constant(x: Any) -> Any:
         inner = inner.under
     if isinstance(inner, Traced) and (inner.node is not None or inner.level):
         raise TypeError("fixed_point: f uses a Tensor that is being differentiated and is not in theta; put it there")
-    return x if isinstance(x, Batched) else np.asarray(lower(x))[()]
+    if isinstance(x, Batched):
+        return x
+    return as_array(lower(x) if isinstance(x, Traced) else x, lambda: "fixed_point: what f returned")
 
 
 def _close(new: Sequence[Any], old: Sequence[Any], tol: float | None) -> bool:
     for a, b in zip(new, old, strict=True):
         bound = 4 * np.finfo(a.dtype).eps if tol is None else tol
-        if not _size(a - b) <= bound * _size(a):
+        size = _size(a)
+        if not (np.isfinite(size) and _size(a - b) <= bound * size):
             return False
     return True
 

@@ -105,7 +105,8 @@ class Nested(Tensor, internal=True):
         """Refuse to go on with a value that outlived its transform."""
         if self.level > DEPTH.get():
             raise RuntimeError(
-                f"a value {self.what} was kept beyond the call of the function that it belongs to; return it instead"
+                f"a value {self.what} was kept beyond the call of the function that it belongs to; return it instead "
+                "(to use it in a thread, start that in contextvars.copy_context())"
             )
 
     def detach(self) -> Any:
@@ -217,12 +218,17 @@ def variable(kind: type[Any], value: Any, node: Node | None) -> Any:
 
 
 def lower(x: Any) -> Any:
-    """Return an argument as the level above sees it: Tensors that nobody differentiates are just arrays."""
+    """Return an argument as the level above sees it: Tensors that nobody differentiates are just arrays.
+
+    A Tensor is taken as it is now: the user may write into it, and make it stand for another value.
+    """
     if type(x) is float or type(x) is int:
         return x
-    if isinstance(x, Traced):
-        return x._taken() if x.node is None and not x.level else x
-    return plain(x)
+    if not isinstance(x, Traced):
+        return plain(x)
+    if x.level:
+        return remade(x)
+    return x._taken() if x.node is None else make_tensor(x._taken(), x.node)
 
 
 def stop_gradient(x: Any) -> Any:

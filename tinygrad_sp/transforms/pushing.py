@@ -34,10 +34,6 @@ def pushed(op: Op, primals: Sequence[Any], tangents: Sequence[Any], params: dict
     push = PUSHES.get(op) or getattr(op, "push", None)
     if push is not None and are_plain(primals):
         return push(tangents, *primals, **params)
-    tangent = TANGENTS.get(op) or getattr(op, "tangent", None)
-    if tangent is not None:
-        out = apply(op, primals, params)
-        return out, tangent(tangents, out, *primals, **params)
     if op.linear == "pointwise" and (op.holomorphic or not _complex(primals)):
         return pointwise(op, primals, tangents, params, masked)
     if op.linear == "each":
@@ -45,6 +41,10 @@ def pushed(op: Op, primals: Sequence[Any], tangents: Sequence[Any], params: dict
     if op.linear == "joint":
         moved = [_zero(p) if t is None else t for p, t in zip(primals, tangents, strict=True)]
         return apply(op, primals, params), apply(op, moved, params)
+    tangent = TANGENTS.get(op) or getattr(op, "tangent", None)
+    if tangent is not None:
+        out = apply(op, primals, params)
+        return out, tangent(tangents, out, *primals, **params)
     return transposed(op, primals, tangents, params)
 
 
@@ -65,6 +65,8 @@ def fitted(tangent: Any, value: Any) -> Any:
     """Give a tangent its primal's shape and dtype."""
     if tangent.shape != value.shape:
         tangent = np.broadcast_to(tangent, value.shape)
+    elif type(tangent) is np.ndarray and not tangent.ndim:
+        tangent = tangent[()]
     if tangent.dtype != value.dtype:
         if tangent.dtype.kind == "c" != value.dtype.kind:
             tangent = tangent.real
@@ -104,7 +106,10 @@ def pointwise(op: Op, primals: Any, tangents: Any, params: dict[str, Any], maske
             out = apply(op, primals, params)
         except ValueError as error:
             raise explained(error, op, primals) from None
-        return out, by_rules(op, out, primals, tangents, params, masked)
+        tangent = getattr(op, "tangent", None)
+        if tangent is not None:
+            return out, tangent(tangents, out, *primals, **params)
+        return out, by_rules(op, out, primals, tangents, params, masked and (not op.masks or op.own))
 
     if worth_cutting(primals, tangents):
         return in_pieces(push, primals, tangents)
@@ -112,7 +117,10 @@ def pointwise(op: Op, primals: Any, tangents: Any, params: dict[str, Any], maske
 
 
 def by_rules(op: Op, out: Any, primals: Any, tangents: Any, params: dict[str, Any], masked: bool) -> Any:
-    """Apply the rules to the tangents; ``masked`` says that 0 * inf is 0, as in the sweep."""
+    """Apply the rules to the tangents; ``masked`` says that 0 * inf is 0, as in the sweep.
+
+    Rules that themselves choose (`Op.masks`) make nothing of nothing anyway, and need not be looked at.
+    """
     rules = op.backward
     parts = []
     for i, t in enumerate(tangents):
