@@ -16,9 +16,10 @@ import numpy as np
 
 from . import dispatch
 from .graph import LEAF, RELEASED, Node, Traced
-from .modes import MODE
+from .modes import LEFT, MODE, Departure
 from .ops import casting, choosing, elementwise, indexing, matrices, ordering, products, reduction
 from .ops import shape as shaping
+from .places import user_place
 
 _SILENTLY_PLAIN = (
     "a Tensor that is being differentiated would silently become a plain array: write t.detach() for a "
@@ -298,6 +299,9 @@ class ArrayMethods(Traced):
         _ = self._value  # first: a batch has not one value, and says so
         if (self.node is not None or self.level) and _stored(sys._getframe(2)):
             raise TypeError(_SILENTLY_PLAIN)
+        left = LEFT.get()
+        if left is not None and len(left) < 100 and name != "int" and (self.node is not None or self.level):
+            left.append(Departure(self, user_place()))
         return self.item()
 
     def __round__(self, digits: int = 0) -> Any:

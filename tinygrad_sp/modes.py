@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rule = Callable[..., Any]
@@ -42,6 +42,17 @@ class Mode:
 
 
 MODE: ContextVar[Mode | None] = ContextVar("tinygrad_sp_mode", default=None)
+
+
+class Departure(NamedTuple):
+    """A value that became a plain number, and the user's line where it did."""
+
+    value: Any
+    place: Any
+
+
+LEFT: ContextVar[list[Departure] | None] = ContextVar("tinygrad_sp_left", default=None)
+"""Where a functional derivative notes what leaves the graph, to warn if nothing else depends on it."""
 
 
 def recording() -> bool:

@@ -1,5 +1,6 @@
 """grad, vjp, jvp and their relatives: what goes in, what comes out, and what is refused."""
 
+import math
 from collections import OrderedDict, defaultdict, namedtuple
 
 import numpy as np
@@ -351,6 +352,39 @@ def test_complex_gradients_point_uphill():
             change = (f(z + 1e-6 * u) - f(z - 1e-6 * u)) / 2e-6
             np.testing.assert_allclose(np.sum(np.real(np.conj(g) * u)), change, rtol=1e-8)
             np.testing.assert_allclose(tg.jvp(f, (z,), (u.astype(complex),))[1], change, rtol=1e-8)
+
+
+def test_a_derivative_lost_to_plain_numbers_is_told_of():
+    """Functions of `math` ask a value for its number: what they give is a constant, and the derivative zero."""
+    x = 0.5
+    for name, transform in {
+        "grad": lambda f: tg.grad(f)(x),
+        "value_and_grad": lambda f: tg.value_and_grad(f)(x)[1],
+        "vjp": lambda f: tg.vjp(f, x)[1](1.0)[0],
+        "jvp": lambda f: tg.jvp(f, (x,), (1.0,))[1],
+        "jacrev": lambda f: tg.jacrev(f)(x),
+        "hvp": lambda f: tg.hvp(f, (x,), (1.0,)),
+        "linearize": lambda f: tg.linearize(f, x)[1](1.0),
+    }.items():
+        for f in (math.sin, lambda x: np.float64(x) ** 2, lambda x: float(x * 2)):
+            with pytest.warns(UserWarning, match=rf"^{name}: .*became a plain number") as found:
+                assert transform(f) == 0.0
+            assert found[0].filename == __file__ and len(found) == 1
+    with pytest.warns(UserWarning, match=r"argument 1 \(k\) became .*\n.*test_functions"):
+        assert tg.grad(lambda x, k: x * math.exp(k), argnums=(0, 1))(2.0, 0.0) == (1.0, 0.0)
+
+
+def test_numbers_that_are_looked_at_are_no_loss():
+    seen = []
+
+    def f(x):
+        seen.append(float(x))
+        return x * x if float(x) > 0 else 1.0 * int(x) * x
+
+    assert tg.grad(f)(3.0) == 6.0 and tg.jvp(f, (3.0,), (1.0,))[1] == 6.0 and seen == [3.0, 3.0]
+    assert tg.grad(lambda x: [1.0, 2.0, 3.0][int(x)])(1.5) == 0.0
+    assert tg.grad(lambda x: float(tg.stop_gradient(x)))(1.5) == 0.0
+    assert tg.grad(lambda _: 3.0)(1.5) == 0.0
 
 
 def test_one_number_is_a_scalar_of_numpy_everywhere():

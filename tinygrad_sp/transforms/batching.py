@@ -156,10 +156,11 @@ def say_once(text: str, of: Any = None) -> None:
     key = text, getattr(of, "__code__", None)
     if key not in _SAID:
         _SAID.add(key)
-        warnings.warn(text, stacklevel=_user_level())
+        warnings.warn(text, stacklevel=user_level())
 
 
-def _user_level() -> int:
+def user_level() -> int:
+    """Return how many frames above the caller the user's code is, for a warning."""
     import sys
 
     level, frame = 1, sys._getframe(1)

@@ -11,6 +11,7 @@ import numpy as np
 from ..graph import Traced
 from .arguments import Arguments, arrays_of, cotangent_like, own, with_aux
 from .dual import Dual, dual
+from .leaving import at_level, warn, watching
 from .levels import DEPTH, deeper, lower
 from .reverse import pullback
 from .trees import Tree, flatten, tree_map, unflatten
@@ -68,7 +69,12 @@ def pushforward(
     with deeper() as level:
         kind = Dual.at(level)
         duals = [dual(kind, lower(x), lower(t), False) for x, t in zip(given.leaves, moved, strict=True)]
-        out, aux = with_aux(name, given.call(duals), has_aux)
+        with watching() as left:
+            out, aux = with_aux(name, given.call(duals), has_aux)
+            departure = next((d for d in left if isinstance(at_level(d.value, level), Dual)), None)
+            if departure is not None and not any(at_level(x, level) is not None for x in flatten(out)[0]):
+                warn(f"{name}: something computed from the arguments", departure)
+                left.clear()
     arrays_of(name, *flatten(out))
     tensors = tensors and not DEPTH.get()
     # Others may hold what went in, and what in the results is no Dual; all else the ops have made.

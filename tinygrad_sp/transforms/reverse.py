@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..graph import CLOSED, VARIABLE, Node, Op, Traced, make_leaf, make_tensor, new, next_age
-from ..modes import recording
+from ..modes import Departure, recording
 from ..ops.elementwise import positive
 from ..sweep import Plan, plan_sweep, sweep
 from ..tensor import Tensor, constant
 from .arguments import Argnums, Arguments, arrays_of, cotangent_like, describe, own, what_came, with_aux
+from .leaving import at_level, reached, warn, watching
 from .levels import DEPTH, Variable, always_recording, deeper, lower, strip, variable
 from .trees import Tree, flatten, unflatten
 
@@ -199,11 +200,26 @@ def _taped(given: Arguments, has_aux: bool, keep: bool = True) -> tuple[Tape, An
         return out
 
     values = [np.array(x) if keep and type(x) is np.ndarray else x for x in given.leaves]
-    tape = Tape(main, values, keep)
+    with watching() as left:
+        tape = Tape(main, values, keep)
+        _lost(given, tape, left)
     tape.tensors = given.tensors
     arrays_of(given.name, tape.leaves, tape.structure)
     leaves, structure = flatten(kept[0])
     return tape, unflatten(structure, [tape.value(x) for x in leaves])
+
+
+def _lost(given: Arguments, tape: Tape, left: list[Departure]) -> None:
+    """Warn of arguments that left the graph, and from which nothing came out otherwise."""
+    if not left:
+        return
+    remaining = reached(tape.roots, tape.ends)
+    for departure in list(left):
+        value = at_level(departure.value, tape.level)
+        for end in reached([getattr(value, "node", None)], tape.ends) - remaining:
+            warn(given.title(tape.ends.index(end)), departure)
+            remaining.add(end)
+            left[:] = [d for d in left if d is not departure]  # said; a transform outside need not say it again
 
 
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
