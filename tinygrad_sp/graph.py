@@ -301,7 +301,7 @@ class Op:
         super().__init_subclass__(**kwargs)
         if abstract:
             return
-        for name in ("forward", "backward", "accumulate", "tangent", "batch"):
+        for name in ("forward", "backward", "accumulate", "tangent", "push", "batch"):
             if inspect.isfunction(vars(cls).get(name)):
                 setattr(cls, name, staticmethod(vars(cls)[name]))
         cls.name = cls.__name__

@@ -125,3 +125,115 @@ def test_one_pass_for_both_arguments_is_the_sum_of_both_rules(f, dtype):
         assert np.all(apart | (together == sum(pulled)) | (np.isnan(together) & np.isnan(sum(pulled))))
         for i in range(x.size):  # numbers as arrays
             np.testing.assert_allclose(tg.jvp(f, (x[i], y[i]), (t[i], u[i]))[1], together[i], rtol=eps, strict=True)
+
+
+def _some(shape, kind, rng):
+    """Numbers of a kind: with ties, zeros or NaN among them, or near the ends of the range."""
+    x = rng.uniform(0.5, 2, shape)
+    if kind == "ties":
+        return np.round(x * 4) / 4
+    if kind == "zeros":
+        return np.where(rng.random(shape) < 0.02, 0.0, x)
+    if kind == "wide":
+        return x * 10.0 ** rng.choice([-120, -90, 0, 90, 120], shape)
+    return x
+
+
+REDUCTIONS = {
+    "max": np.max,
+    "min": np.min,
+    "prod": np.prod,
+    "cumprod": lambda x, axis: np.cumprod(x, axis=axis if axis is None or type(axis) is int else 0),
+    "norm": lambda x, axis: np.sqrt(np.sum(x * x, axis=axis)) if type(axis) is tuple else np.linalg.norm(x, axis=axis),
+    "sort": lambda x, axis: np.sort(x, axis=axis if axis is None or type(axis) is int else 0),
+    "ptp": np.ptp,
+    "pad": lambda x, axis: np.pad(x, 2, constant_values=float(axis is None)),
+}
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2)])
+@pytest.mark.parametrize("kind", ["plain", "ties", "zeros", "wide"])
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_tangents_of_reductions_are_those_of_the_rule(name, kind, axis):
+    rng = np.random.default_rng(11)
+    x = _some((7, 50, 6), kind, rng)
+    t = rng.normal(size=x.shape) * np.where(kind == "wide", np.abs(x), 1)
+
+    def f(x):
+        return REDUCTIONS[name](x, axis=axis)
+
+    with np.errstate(all="ignore"):
+        y, moved = tg.jvp(f, (x,), (t,))
+        _, slow = tg.jvp(lambda s: tg.jvp(f, (x + 0 * s,), (t,))[1], (0.0,), (1.0,))  # a Dual: by the general way
+        general = tg.jvp(lambda s: f(x + s * t), (tg.Tensor(0.0),), (tg.Tensor(1.0),))[1].numpy()
+        v = rng.normal(size=y.shape)
+        pulled = tg.vjp(f, x)[1](v)
+        np.testing.assert_array_equal(y, f(x))
+    assert y.shape == moved.shape == slow.shape
+    finite = np.isfinite(y) & np.isfinite(general)
+    np.testing.assert_allclose(moved[finite], general[finite], rtol=1e-10, atol=1e-13)
+    if kind != "wide":
+        np.testing.assert_allclose(np.sum(v * moved), np.sum(pulled * t), rtol=1e-9)
+
+
+def test_the_extreme_of_many_is_nan_where_one_is():
+    x = np.random.default_rng(0).normal(size=(40, 50))
+    x[3, 4] = x[3, 7] = np.nan
+    t = np.arange(2000.0).reshape(40, 50)
+    y, moved = tg.jvp(lambda x: np.max(x, axis=1), (x,), (t,))
+    assert np.isnan(y[3]) and moved[3] == (t[3, 4] + t[3, 7]) / 2
+    rest = np.arange(40) != 3
+    np.testing.assert_array_equal(moved[rest], t[np.arange(40), np.argmax(x, axis=1)][rest])
+    assert tg.jvp(np.max, (x,), (t,))[1] == (t[3, 4] + t[3, 7]) / 2
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+@pytest.mark.parametrize("shape", [(3, 3), (4, 5, 5), (2, 4, 3), (1, 1), (0, 0)])
+def test_values_of_a_decomposition_alone(shape, dtype):
+    rng = np.random.default_rng(3)
+    x, u = (rng.normal(size=shape) + (1j * rng.normal(size=shape) if dtype is complex else 0) for _ in "xu")
+    assert_transposes(np.linalg.svdvals, [x], [u], rng)
+    if shape[-1] != shape[-2]:
+        return
+    x, u = (a + np.conj(np.swapaxes(a, -1, -2)) for a in (x, u))
+    assert_transposes(np.linalg.eigvalsh, [x], [u], rng)
+    one = np.eye(shape[-1], dtype=dtype) + 0 * x
+    assert_transposes(np.linalg.eigvalsh, [one], [u], rng)  # equal ones share
+    assert_transposes(np.linalg.svdvals, [one], [u], rng)
+    assert_transposes(np.linalg.svdvals, [0 * x], [u], rng)
+    np.testing.assert_allclose(tg.jvp(np.linalg.eigvalsh, (x,), (u,))[0], np.linalg.eigvalsh(x), atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["f", "d", "F", "D"])
+@pytest.mark.parametrize("shape", [(3, 3), (2, 2, 4, 4), (1, 1), (0, 0)])
+def test_expm(shape, dtype):
+    pytest.importorskip("scipy")
+    from tinygrad_sp.scipy.linalg import expm
+
+    rng = np.random.default_rng(4)
+    x, u = ((rng.normal(size=shape) + 0.5j * rng.normal(size=shape)) for _ in "xu")
+    x, u = ((a if dtype in "FD" else a.real).astype(dtype) for a in (x, u))
+    y, moved = tg.jvp(expm, (x,), (u,))
+    np.testing.assert_array_equal(y, expm(x), strict=True)
+    assert moved.dtype == x.dtype
+    h = 1e-6
+    wide = [a.astype("D") for a in (x, u)]
+    ahead, back = (expm(wide[0] + s * h * wide[1]) for s in (1, -1))
+    np.testing.assert_allclose(
+        moved, (ahead - back) / (2 * h), rtol=2e-4 if dtype in "fF" else 1e-7, atol=1e-4 if dtype in "fF" else 1e-8
+    )
+
+
+def test_the_second_derivative_of_expm_is_symmetric():
+    pytest.importorskip("scipy")
+    from tinygrad_sp.scipy.linalg import expm
+
+    x, u, w = np.random.default_rng(5).normal(size=(3, 3, 3))
+
+    def second(u, w):
+        return tg.jvp(lambda x: tg.jvp(expm, (x,), (u,))[1], (x,), (w,))[1]
+
+    h = 1e-5
+    differences = (tg.jvp(expm, (x + h * w,), (u,))[1] - tg.jvp(expm, (x - h * w,), (u,))[1]) / (2 * h)
+    np.testing.assert_allclose(second(u, w), second(w, u), rtol=1e-10)
+    np.testing.assert_allclose(second(u, w), differences, rtol=1e-6, atol=1e-6)

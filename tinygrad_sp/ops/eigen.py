@@ -107,6 +107,13 @@ class Eigvalsh(Op):
     def backward(grad: Any, _out: Any, x: Any, *, uplo: Any) -> Any:
         return Eigh.backward((grad, None), Eigh.apply(x, uplo=uplo), x, uplo=uplo)
 
+    @staticmethod
+    def push(tangents: Any, x: Any, *, uplo: Any) -> Any:
+        """Value and tangent from one decomposition."""
+        w, v = np.linalg.eigh(x, uplo)
+        moved = np.real(np.sum(conj(v) * (hermitian(tangents[0]) @ v), axis=-2))
+        return w, share(moved, ties(w, v.shape[-1]))
+
 
 @implements(np.linalg.eigh)
 def eigh(x: Any, /, UPLO: str = "L") -> Any:

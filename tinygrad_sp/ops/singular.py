@@ -137,6 +137,15 @@ class SVDVals(Op):
     def backward(grad: Any, _out: Any, x: Any) -> Any:
         return SVD.backward((None, grad, None), SVD.apply(x, full=False), x, full=False)
 
+    @staticmethod
+    def push(tangents: Any, x: Any) -> Any:
+        """Value and tangent from one decomposition."""
+        u, s, vh = np.linalg.svd(x, full_matrices=False)
+        size = max(x.shape[-2:])
+        moved = np.real(np.sum(np.conj(u) * (tangents[0] @ adjoint(vh)), axis=-2))
+        moved = np.where(s <= TIE * size * eps_of(s) * s[..., :1], 0.0, moved)
+        return s, share(moved, ties(s, size))
+
 
 @implements(np.linalg.svd)
 def svd(x: Any, /, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:

@@ -152,6 +152,17 @@ class Expm(Op):
         )
         return Expm.apply(block)[..., :n, n:]
 
+    @staticmethod
+    def tangent(tangents: Any, _out: Any, x: Any) -> Any:
+        """SciPy's own where it is given arrays, otherwise a corner of a larger exponential."""
+        t, n = tangents[0], x.shape[-1]
+        if not x.size:
+            return t
+        if type(x) is type(t) is np.ndarray and x.dtype.char in "dD":
+            rows = zip(x.reshape(-1, n, n), t.reshape(-1, n, n), strict=True)
+            return np.stack([sl.expm_frechet(a, e, compute_expm=False) for a, e in rows]).reshape(x.shape)
+        return Expm.backward(t, None, mT(x))
+
 
 def expm(x: Any) -> Any:
     """Return the exponential of each square matrix.

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..graph import Op, Traced
-from ..ops import norms, reduction, softmax
+from ..ops import norms, ordering, reduction, shape, softmax
 from ..ops.axes import spread
+from ..ops.indexing import take_along_axis
 
 TANGENTS: dict[Op, Callable[..., Any]] = {}
-PUSHES: dict[Op, Callable[..., Any]] = {}
+_FEW = 1000
 
 
 def pushes(*ops: type[Op]) -> Callable[[Any], Any]:
@@ -53,23 +55,78 @@ def _extreme(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> A
     chosen = x == top
     if np.isnan(out._everything() if isinstance(out, Traced) else out).any():
         chosen = chosen | (np.isnan(x) & np.isnan(top))
+    if type(chosen) is type(tangents[0]) is np.ndarray and tangents[0].dtype == np.float64 and chosen.size > _FEW:
+        places = np.flatnonzero(chosen)
+        if places.size * 16 < chosen.size:
+            return _mean_of_few(tangents[0], places, top.shape).reshape(np.shape(out))[()]
     moved = np.where(chosen, tangents[0], 0.0)
     return np.sum(moved, axis=axis, keepdims=keepdims) / np.sum(chosen, axis=axis, keepdims=keepdims)
 
 
+def _mean_of_few(t: Any, places: Any, kept: tuple[int, ...]) -> Any:
+    """Average elements of t over the axes that are 1 in ``kept``: only these few, at places in the flattened array."""
+    at = np.unravel_index(places, t.shape)
+    number = math.prod(kept)
+    group = np.zeros(places.size, np.intp)
+    for i, n in zip(at, kept, strict=True):
+        group = group * n + (i if n > 1 else 0)
+    return np.bincount(group, t[at], number) / np.bincount(group, minlength=number)
+
+
 @pushes(reduction.Prod)
-def _prod(tangents: Any, _out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def _prod(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    if _divides(x, tangents[0], out):
+        return out * np.sum(tangents[0] / x, axis=axis, keepdims=keepdims)
     before = reduction._before
     others = before(x) * np.flip(before(np.flip(x, -1)), -1)
     return np.sum(tangents[0] * others, axis=axis, keepdims=keepdims)
 
 
+@pushes(reduction.Cumprod)
+def _cumprod(tangents: Any, out: Any, x: Any, *, axis: int) -> Any:
+    if _divides(x, tangents[0], out):
+        return out * np.cumsum(tangents[0] / x, axis=axis)
+    return NotImplemented
+
+
+def _divides(x: Any, t: Any, out: Any) -> bool:
+    """Whether the product may be divided by each factor: nothing is 0 or near the ends of the range."""
+    if type(x) is not np.ndarray or type(t) is not np.ndarray or x.dtype != np.float64 or not x.size:
+        return False
+    sizes = [np.abs(v) for v in (x, out)]
+    return all(1e-100 < v.min() and v.max() < 1e100 for v in sizes) and bool(np.abs(t).max() < 1e100)
+
+
 @pushes(norms.Norm2)
 def _norm2(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    t = tangents[0]
+    if type(x) is type(t) is np.ndarray and x.dtype == t.dtype == np.float64 and out.size and out.min() > 1e-140:
+        dots = _dots(x, t, axis)
+        if dots is not None and out.max() < 1e150 and np.isfinite(dots).all():
+            return (np.expand_dims(dots, axis) if keepdims else dots) / out
     zero = out == 0
     direction = x / spread(np.where(zero, 1.0, out), axis, keepdims, x.shape)  # before the product: no overflow
-    moved = np.real(np.conjugate(direction) * tangents[0]) if x.dtype.kind == "c" else direction * tangents[0]
+    moved = np.real(np.conjugate(direction) * t) if x.dtype.kind == "c" else direction * t
     return np.where(zero, 0.0, np.sum(moved, axis=axis, keepdims=keepdims))
+
+
+def _dots(x: Any, t: Any, axis: tuple[int, ...]) -> Any:
+    """Sum x * t over all axes or the last; None for others."""
+    if len(axis) == x.ndim and x.flags.c_contiguous and t.flags.c_contiguous:
+        return np.vdot(x, t)
+    return np.vecdot(x, t) if tuple(axis) == (-1,) else None
+
+
+@pushes(shape.Pad)
+def _pad(tangents: Any, _out: Any, _x: Any, *, widths: Any, value: Any) -> Any:  # noqa: ARG001
+    return shape.Pad.apply(tangents[0], widths=widths, value=0.0)
+
+
+@pushes(ordering.Sort)
+def _sort(tangents: Any, out: Any, x: Any, *, axis: int) -> Any:
+    """The tangents in the same order; those of equal elements are averaged, as the rule shares."""
+    order = np.argsort(x, axis=axis, stable=True)
+    return ordering.Shared.apply(take_along_axis(tangents[0], order, axis), out, axis=axis)
 
 
 @pushes(norms.NormP)

@@ -6,7 +6,8 @@ No op has a second rule for it.  How the first one is linear says what the tange
 - "each" or "joint": the op itself, applied to the tangents;
 - otherwise the rule is transposed: recorded for a stand-in cotangent and swept back with the tangent.
 
-Where the last is dear and the tangent simple, an op may say it itself (`tangent`, or ``forward_rules``).
+Where the last is dear and the tangent simple, an op may say it itself (`tangent`, or ``forward_rules``); and where
+value and tangent come of one decomposition of plain arrays, both together (`push`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..graph import PLAIN, Node, Op, Traced, apply, make_leaf
 from ..modes import mode_is
 from ..record import explained
 from ..sweep import sweep
-from .forward_rules import PUSHES, TANGENTS
+from .forward_rules import TANGENTS
 from .levels import Nested, Variable, deeper, variable
 from .pieces import in_pieces, worth_cutting
 
@@ -31,7 +32,7 @@ def pushed(op: Op, primals: Sequence[Any], tangents: Sequence[Any], params: dict
     if op.backward is None:
         out = apply(op, primals, params)
         return out, (None,) * len(out) if type(out) is tuple else None
-    push = PUSHES.get(op) or getattr(op, "push", None)
+    push = getattr(op, "push", None)
     if push is not None and are_plain(primals):
         return push(tangents, *primals, **params)
     if op.linear == "pointwise" and (op.holomorphic or not _complex(primals)):
@@ -44,7 +45,9 @@ def pushed(op: Op, primals: Sequence[Any], tangents: Sequence[Any], params: dict
     tangent = TANGENTS.get(op) or getattr(op, "tangent", None)
     if tangent is not None:
         out = apply(op, primals, params)
-        return out, tangent(tangents, out, *primals, **params)
+        moved = tangent(tangents, out, *primals, **params)
+        if moved is not NotImplemented:
+            return out, moved
     return transposed(op, primals, tangents, params)
 
 
