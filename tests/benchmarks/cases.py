@@ -21,8 +21,8 @@ class Case:
     """A derivative to compute: `loss(m, *leaves, *constants)`, with respect to every leaf.
 
     `by_hand(*leaves, *constants, *vectors)` gives the loss (or None) and the list of derivatives.  `derivative` is
-    "gradient", "hessian" (of one leaf) or "hvp" (with `vectors`, one per leaf).  `ops` counts the recorded ops of a
-    workload whose cost is the recording.
+    "gradient", "hessian" (of one leaf), "hvp" or "jvp" (with `vectors`, one per leaf; a jvp is one number).  `ops`
+    counts the recorded ops of a workload whose cost is the recording.
     """
 
     leaves: Sequence[Array]

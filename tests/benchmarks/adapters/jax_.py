@@ -25,7 +25,7 @@ class Jax(Framework):
         self.jax: Any = jax
         self.exp, self.sin, self.tanh, self.sqrt, self.sum = jnp.exp, jnp.sin, jnp.tanh, jnp.sqrt, jnp.sum
         self.softplus, self.relu, self.log_softmax = jax.nn.softplus, jax.nn.relu, jax.nn.log_softmax
-        self.logsumexp = jax.nn.logsumexp
+        self.logsumexp, self.solve = jax.nn.logsumexp, jnp.linalg.solve
 
     def variable(self, array: Array) -> Any:
         return self.jax.numpy.asarray(array)
@@ -68,6 +68,17 @@ class Jax(Framework):
 
         function = self.compiled(product)
         return lambda: list(jax.block_until_ready(function(leaves, constants, vectors)))
+
+    def jvp(self, case: Case) -> Runner:
+        leaves, constants = self.arguments(case)
+        vectors = [self.constant(v) for v in case.vectors]
+        jax = self.jax
+
+        def push(leaves: Any, constants: Any, vectors: Any) -> Any:
+            return jax.jvp(lambda *leaves: case.loss(self, *leaves, *constants), leaves, vectors)
+
+        function = self.compiled(push)
+        return lambda: [jax.block_until_ready(function(leaves, constants, vectors))[1]]
 
 
 class JaxCompiled(Jax):

@@ -24,6 +24,9 @@ class TinygradSp(Tape):
             if hasattr(tg, function):
                 setattr(self, function, getattr(tg, function))
 
+    def solve(self, a: Any, b: Any) -> Any:
+        return self.tg.linalg.solve(a, b)
+
     def variable(self, array: Array) -> Any:
         return self.tg.Tensor(array)
 
@@ -70,3 +73,11 @@ class TinygradSp(Tape):
             return [leaf.grad for leaf in leaves]
 
         return run
+
+    def jvp(self, case: Case) -> Runner:
+        leaves, vectors = case.leaves, case.vectors
+
+        def f(*arrays: Any) -> Any:
+            return case.loss(self, *arrays, *case.constants)
+
+        return lambda: [self.tg.jvp(f, leaves, vectors)[1]]

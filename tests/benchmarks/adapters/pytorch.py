@@ -20,7 +20,7 @@ class PyTorch(Tape):
         self.torch: Any = torch
         self.exp, self.sin, self.tanh, self.sqrt, self.sum = torch.exp, torch.sin, torch.tanh, torch.sqrt, torch.sum
         self.softplus, self.relu, self.logsumexp = nn.softplus, torch.relu, torch.logsumexp
-        self.conv2d, self.max_pool2d = nn.conv2d, nn.max_pool2d
+        self.conv2d, self.max_pool2d, self.solve = nn.conv2d, nn.max_pool2d, torch.linalg.solve
 
     def log_softmax(self, x: Any) -> Any:
         return self.torch.log_softmax(x, -1)
@@ -51,3 +51,11 @@ class PyTorch(Tape):
             return list(grad(gradients, leaves, vectors))
 
         return run
+
+    def jvp(self, case: Case) -> Runner:
+        leaves, constants, vectors = (tuple(map(self.constant, x)) for x in (case.leaves, case.constants, case.vectors))
+
+        def f(*arrays: Any) -> Any:
+            return case.loss(self, *arrays, *constants)
+
+        return lambda: [self.torch.func.jvp(f, leaves, vectors)[1]]
