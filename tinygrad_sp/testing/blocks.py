@@ -204,12 +204,13 @@ class Checker:
             for b, keep in zip(blocks, keeps, strict=True)
             for q in range(b.per)
         ]
-        estimates = _parts_of(estimate(join([self._element_samples(a, self.unit) for a in lanes])), lanes)
-        found = [self._element_entries(a, e) for a, e in zip(lanes, estimates, strict=True)]
+        samples = [self._element_samples(a, self.unit) for a in lanes]
+        estimates = _parts_of(estimate(join(samples)), lanes)
+        found = [self._element_entries(*each) for each in zip(lanes, samples, estimates, strict=True)]
         for b in blocks:
             b.entries = join_entries([e for a, e in zip(lanes, found, strict=True) if a.block is b])
 
-    def _element_entries(self, a: Lanes, e: Estimate) -> Entries:
+    def _element_entries(self, a: Lanes, s: Samples, e: Estimate) -> Entries:
         """Compare what one ladder said, or others where that is too little or seems wrong."""
         e = self._sharp(a, e)
         first = Entries.of(a.coordinate, a.keep, *self._diagonal(a.coordinate, a.keep), e)
@@ -217,7 +218,8 @@ class Checker:
             self.d.doubt()
             analytic, slack = self._diagonal(a.coordinate, a.keep)
             first = Entries.of(a.coordinate, a.keep, analytic, slack, e)
-            reconsider(self, first, e, lambda c, unit: c._element_samples(a, unit))
+            known = {id(self.unit): s}
+            reconsider(self, first, e, lambda c, unit: known.get(id(unit)) or c._element_samples(a, unit))
             second = estimate(self._element_samples(a, self.unit * 0.75))
             again = Entries.of(a.coordinate, a.keep, analytic, slack, second)
             first.status = both_wrong(first, again)
@@ -321,7 +323,8 @@ class Checker:
 
     def _compared(self, which: Array) -> Entries:
         cotangents, names = self.cotangents()
-        e = estimate(self._column_samples(which, self.unit, cotangents, whole=not self.affordable))
+        samples = self._column_samples(which, self.unit, cotangents, whole=not self.affordable)
+        e = estimate(samples)
         e = self._sharper(which, cotangents, e)
         rows, lanes = np.repeat(which, len(names)), np.tile(names, which.size)
         first = Entries.of(rows, lanes, *self._pulled(which, cotangents), e)
@@ -330,7 +333,10 @@ class Checker:
             first = Entries.of(rows, lanes, *self._pulled(which, cotangents), e)
         bad = np.flatnonzero((first.status == WRONG).reshape(which.size, -1).any(axis=1))
         if bad.size:
-            reconsider(self, first, e, lambda c, unit: c._column_samples(which, unit, cotangents))
+            known = {id(self.unit): samples.only(np.isin(samples.steps, self.steps))}
+            reconsider(
+                self, first, e, lambda c, unit: known.get(id(unit)) or c._column_samples(which, unit, cotangents)
+            )
             second = self._columns(which[bad], self.unit * 0.75, cotangents)
             lanes = (bad[:, None] * len(names) + np.arange(len(names))).reshape(-1)
             old = first.where(lanes)

@@ -59,10 +59,7 @@ def _flat(c: Any, low: Any, flat: Array, e: Estimate, again: Again) -> None:
 def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, again: Again) -> None:
     """Believe the far slope where the near one moves with the precision (`x log(1 + exp(x))` at -30)."""
     near = again(c, c.unit)
-    wide = near.take(np.arange(near.plus.shape[1]))
-    keep = near.steps >= FAR
-    wide.steps, wide.plus, wide.minus, wide.size = (a[keep] for a in (near.steps, near.plus, near.minus, near.size))
-    far = estimate(wide)
+    far = estimate(near.only(near.steps >= FAR))
     with np.errstate(all="ignore"):
         tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
         fits = wrong & (np.abs(first.analytic - far.value) <= tol)

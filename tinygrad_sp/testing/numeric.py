@@ -67,6 +67,11 @@ class Samples:
             self.eps[lanes],
         )
 
+    def only(self, rows: Array) -> Samples:
+        """Keep some steps only."""
+        steps, plus, minus, size = (a[rows] for a in (self.steps, self.plus, self.minus, self.size))
+        return Samples(steps, plus, minus, size, self.unit, self.eps)
+
 
 @dataclass
 class Estimate:
