@@ -291,13 +291,20 @@ def _long(rows: Array, like: Array) -> Array:
     return np.ascontiguousarray(rows).view(like.dtype).reshape(_long_shape(len(rows), like))
 
 
+def same_bytes(a: Array, b: Array) -> bool:
+    """Whether two arrays without NaN are the same; of a few numbers the bytes, the fastest comparison there is."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return a.tobytes() == b.tobytes() if a.size <= 64 else np.array_equal(a, b)
+
+
 def identical(a: Any, b: Any) -> bool:
     """Whether two arrays hold the same numbers, NaN where the other has NaN.
 
     Most that are asked about are one number: comparing bytes takes a tenth of the time of ``np.array_equal``.
     """
     a, b = np.asarray(a), np.asarray(b)
-    if a.size <= 64 and a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes():
+    if a.size <= 64 and same_bytes(a, b):
         return True
     if a.shape == b.shape and (a == b).all():
         return True
@@ -330,7 +337,7 @@ class Analytic:
 
     def pull(self, v: Array) -> Array:
         """Pull a cotangent vector back: one real vector over all inputs."""
-        if self.answer is not None and np.array_equal(v, self.p.asked):
+        if self.answer is not None and same_bytes(v, self.p.asked):
             return self.answer
         subject = self.p.subject
         subject.pulls += 1
