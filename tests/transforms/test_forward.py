@@ -237,3 +237,24 @@ def test_the_second_derivative_of_expm_is_symmetric():
     differences = (tg.jvp(expm, (x + h * w,), (u,))[1] - tg.jvp(expm, (x - h * w,), (u,))[1]) / (2 * h)
     np.testing.assert_allclose(second(u, w), second(w, u), rtol=1e-10)
     np.testing.assert_allclose(second(u, w), differences, rtol=1e-6, atol=1e-6)
+
+
+def test_log_softmax_of_the_sure_does_not_cancel():
+    x, t = np.array([[40.0, 0.0, 1.0], [0.0, 0.0, 700.0]]), np.array([[3.0, 1.0, 2.0], [1.0, 2.0, -3.0]])
+    _, moved = tg.jvp(lambda x: tg.log_softmax(x, -1), (x,), (t,))
+    others = np.exp(-40.0) * 2 + np.exp(-39.0)  # of p*(3 - t)
+    np.testing.assert_allclose(moved[0], [others, -2 + others, -1 + others], rtol=1e-15)
+    np.testing.assert_allclose(moved[1], [4, 5, -9 * np.exp(-700.0)], rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["j1", "y1", "i1", "k1", "i0e", "i1e", "k0e", "k1e"])
+def test_bessel_functions_of_arrays_as_of_numbers(name):
+    special = pytest.importorskip("tinygrad_sp.scipy.special")
+    f = getattr(special, name)
+    x = np.concatenate([np.logspace(-12, 2.3, 400), np.linspace(0.1, 60, 400)])
+    _, many = tg.jvp(f, (x,), (np.ones_like(x),))
+    ones = np.array([tg.jvp(f, (v,), (1.0,))[1] for v in x])  # by the neighbours, as is its own derivative
+    scale = np.abs(many) + np.abs(f(x))  # near a zero of the slope only this much is there
+    assert np.all(
+        np.abs(many - ones) <= 1e-14 * np.maximum(scale, np.abs(ones)) + 1e-14 * np.abs(f(x) / np.maximum(x, 1))
+    )

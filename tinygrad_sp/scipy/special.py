@@ -169,6 +169,25 @@ def _half_difference(f: Any, v: Any, x: Any) -> Any:
     return 0.5 * (f(v - 1, x) - f(v + 1, x))
 
 
+def _j1_slope(x: Any) -> Any:
+    return _half_difference(sc.jv, 1, x)
+
+
+def _y1_slope(x: Any) -> Any:
+    return _half_difference(sc.yv, 1, x)
+
+
+def _slope_of_order_one(zeroth: Any, general: Any, out: Any, x: Any, sign: float) -> Any:
+    """The slope of j1, y1, i1 (sign -1) or -k1 (sign 1): of numbers f0(x) + sign*f1(x)/x, where that is exact.
+
+    SciPy's functions of order 0 and 1 take a tenth of those of any order.  Near 0 f1(x)/x may be out of range, and a
+    recorded quotient's own derivative would cancel there: then, half a sum or difference of the neighbours.
+    """
+    if type(x) is np.ndarray and x.dtype == np.float64 and x.size and np.abs(x).min() > 1e-100:
+        return zeroth(x) + sign * (out / x)
+    return general(x)
+
+
 def _scaled_slope(near: Callable[[Any], Any], v: Any, x: Any, sign: float) -> Any:
     """The slope of ive (sign -1) or kve (sign 1) at x > 0, where x is large by its asymptotic series.
 
@@ -176,6 +195,8 @@ def _scaled_slope(near: Callable[[Any], Any], v: Any, x: Any, sign: float) -> An
     difference of neighbours would lose as many digits.
     """
     far = x > 25 + 2 * v * v
+    if isinstance(far, (np.ndarray, np.bool)) and not far.any():
+        return near(x)
     there = np.where(far, x, 25.0 + 2 * v * v)
     term = (math.sqrt(0.5 / math.pi) if sign < 0 else math.sqrt(0.5 * math.pi)) / np.sqrt(there) / there
     total = -0.5 * term
@@ -189,14 +210,26 @@ def _ive_slope(v: Any, x: Any, out: Any) -> Any:
     """The slope of ive, which is even or odd in x, or made for x > 0 only."""
     if x.dtype.kind == "c":
         raise NotImplementedError("ive: the scaled function of a complex number is not holomorphic; use iv")
-    slope = _scaled_slope(lambda x: _half_sum(sc.ive, v, x) - sc.ive(v, x), v, np.abs(x), -1)
-    return np.where(x == 0, _half_sum(sc.ive, v, x), np.sign(x) * np.sign(out) * slope)
+    slope = _scaled_slope(lambda x: _ive_near(v, x), v, np.abs(x), -1)
+    slope = np.sign(x) * np.sign(out) * slope
+    zero = x == 0
+    if isinstance(zero, (np.ndarray, np.bool)) and not zero.any():
+        return slope
+    return np.where(zero, _half_sum(sc.ive, v, x), slope)
+
+
+def _ive_near(v: Any, x: Any) -> Any:
+    return sc.i1e(x) - sc.i0e(x) if type(v) is int and v == 0 else _half_sum(sc.ive, v, x) - sc.ive(v, x)
 
 
 def _kve_slope(v: Any, x: Any) -> Any:
     if x.dtype.kind == "c":
         return sc.kve(v, x) - _half_sum(sc.kve, v, x)
-    return _scaled_slope(lambda x: sc.kve(v, x) - _half_sum(sc.kve, v, x), v, x, 1)
+    return _scaled_slope(lambda x: _kve_near(v, x), v, x, 1)
+
+
+def _kve_near(v: Any, x: Any) -> Any:
+    return sc.k0e(x) - sc.k1e(x) if type(v) is int and v == 0 else sc.kve(v, x) - _half_sum(sc.kve, v, x)
 
 
 # fmt: off
@@ -252,17 +285,20 @@ gammasgn = elementwise(sc.gammasgn, None, name="gammasgn", doc="The sign of gamm
 
 # Bessel functions.
 j0 = special(sc.j0, lambda g, _o, x: -g * sc.j1(x), note="d/dx = -j1(x).")
-j1 = special(sc.j1, lambda g, _o, x: g * _half_difference(sc.jv, 1, x), note="d/dx = (j0(x) - jv(2, x))/2.")
+j1 = special(sc.j1, lambda g, out, x: g * _slope_of_order_one(sc.j0, _j1_slope, out, x, -1),
+             note="d/dx = (j0(x) - jv(2, x))/2.")
 jv = special(sc.jv, _no_rule("jv", "order"), lambda g, _o, v, x: g * _half_difference(sc.jv, v, x),
              note="jv(v, x): d/dx = (jv(v - 1, x) - jv(v + 1, x))/2.")
 y0 = special(sc.y0, lambda g, _o, x: -g * sc.y1(x), note="d/dx = -y1(x).")
-y1 = special(sc.y1, lambda g, _o, x: g * _half_difference(sc.yv, 1, x), note="d/dx = (y0(x) - yv(2, x))/2.")
+y1 = special(sc.y1, lambda g, out, x: g * _slope_of_order_one(sc.y0, _y1_slope, out, x, -1),
+             note="d/dx = (y0(x) - yv(2, x))/2.")
 yn = special(sc.yn, _no_rule("yn", "order"), lambda g, _o, n, x: g * _half_difference(sc.yn, n, x),
              note="yn(n, x): d/dx = (yn(n - 1, x) - yn(n + 1, x))/2.")
 yv = special(sc.yv, _no_rule("yv", "order"), lambda g, _o, v, x: g * _half_difference(sc.yv, v, x),
              note="yv(v, x): d/dx = (yv(v - 1, x) - yv(v + 1, x))/2.")
 i0 = special(sc.i0, lambda g, _o, x: g * sc.i1(x), note="d/dx = i1(x).")
-i1 = special(sc.i1, lambda g, _o, x: g * _half_sum(sc.iv, 1, x), note="d/dx = (i0(x) + iv(2, x))/2.")
+i1 = special(sc.i1, lambda g, out, x: g * _slope_of_order_one(sc.i0, lambda x: _half_sum(sc.iv, 1, x), out, x, -1),
+             note="d/dx = (i0(x) + iv(2, x))/2.")
 iv = special(sc.iv, _no_rule("iv", "order"), lambda g, _o, v, x: g * _half_sum(sc.iv, v, x),
              note="iv(v, x): d/dx = (iv(v - 1, x) + iv(v + 1, x))/2.")
 i0e = special(sc.i0e, lambda g, out, x: g * _ive_slope(0, x, out), note="d/dx = i1e(x) - sign(x)*i0e(x).")
@@ -272,7 +308,8 @@ ive = special(sc.ive, _no_rule("ive", "order"),
               lambda g, out, v, x: g * _ive_slope(v, x, out),
               note="ive(v, x): d/dx = (ive(v - 1, x) + ive(v + 1, x))/2 - sign(x)*ive(v, x), for real x.")
 k0 = special(sc.k0, lambda g, _o, x: -g * sc.k1(x), note="d/dx = -k1(x).")
-k1 = special(sc.k1, lambda g, _o, x: -g * _half_sum(sc.kv, 1, x), note="d/dx = -(k0(x) + kv(2, x))/2.")
+k1 = special(sc.k1, lambda g, out, x: -g * _slope_of_order_one(sc.k0, lambda x: _half_sum(sc.kv, 1, x), out, x, 1),
+             note="d/dx = -(k0(x) + kv(2, x))/2.")
 kn = special(sc.kn, _no_rule("kn", "order"), lambda g, _o, n, x: -g * _half_sum(sc.kv, n, x),
              note="kn(n, x): d/dx = -(kv(n - 1, x) + kv(n + 1, x))/2.")
 kv = special(sc.kv, _no_rule("kv", "order"), lambda g, _o, v, x: -g * _half_sum(sc.kv, v, x),

@@ -139,3 +139,15 @@ def _norm_p(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool, p: fl
 @pushes(softmax.Softmax)
 def _softmax(tangents: Any, out: Any, _x: Any, *, axis: Any, limits: bool) -> Any:
     return softmax.Softmax.backward(tangents[0], out, None, axis=axis, limits=limits)  # a symmetric Jacobian
+
+
+@pushes(softmax.LogSoftmax)
+def _log_softmax(tangents: Any, out: Any, _x: Any, *, axis: Any) -> Any:
+    """The tangent less its mean, from the most probable element on, whose own share would cancel."""
+    t = tangents[0]
+    arrays = type(out) is type(t) is np.ndarray and out.size and len(axis) == 1
+    if not arrays or np.isnan(out).any() or not np.isfinite(t).all():
+        return NotImplemented
+    likely = np.argmax(out, axis=axis[0], keepdims=True)
+    t = t - np.take_along_axis(t, likely, axis[0])
+    return t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)
