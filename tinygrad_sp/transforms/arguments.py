@@ -97,6 +97,8 @@ def function(name: str, f: Any) -> Callable[..., Any]:
 
 def as_array(x: Any, what: Callable[[], str]) -> Any:
     """Return a number or an array of the user's as NumPy's, or say that it is none."""
+    if type(x) is float:
+        return np.float64(x)
     if hasattr(x, "filled"):
         raise TypeError(f"{what()} is a masked array, whose mask would be lost: write array.filled(...)")
     value = np.asarray(x)
@@ -110,6 +112,8 @@ def as_array(x: Any, what: Callable[[], str]) -> Any:
 
 def _picks(name: str, argnums: Argnums) -> tuple[list[int | str], bool]:
     """Return argnums as a list, and whether it was a single one."""
+    if type(argnums) is int:
+        return [argnums], True
     single = not isinstance(argnums, (tuple, list, range))
     picks: Any = [argnums] if single else argnums
     if any(not isinstance(p, (int, np.integer, str)) or isinstance(p, bool) for p in picks):

@@ -90,12 +90,17 @@ def pushforward(
     return (y, tangent, part(aux, partial(_primal, level))) if has_aux else (y, tangent)
 
 
+def are_sequences(name: str, primals: Any, tangents: Any) -> None:
+    """Refuse an array, where a tuple of arrays is wanted."""
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TypeError(f"{name}: primals and tangents are sequences: write {name}(f, (x,), (t,))")
+
+
 def along(
     name: str, f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
 ) -> tuple[Arguments, list[Any]]:
     """Check the arguments of a transform that goes along a direction."""
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        raise TypeError(f"{name}: primals and tangents are sequences: write {name}(f, (x,), (t,))")
+    are_sequences(name, primals, tangents)
     given = Arguments.all(name, f, primals)
     return given, tangent_leaves(given, tangents)
 

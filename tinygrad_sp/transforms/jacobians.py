@@ -14,7 +14,7 @@ import numpy as np
 from ..graph import Traced
 from .arguments import Argnums, Arguments, describe, with_aux
 from .batching import batched
-from .forward import along, pushforward
+from .forward import along, are_sequences, pushforward
 from .reverse import gradient_of, pullback
 from .trees import Structure, Tree, flatten, unflatten
 
@@ -286,7 +286,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> tg.hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
     array([  6., 120.])
     """
-    along("hvp", f, primals, tangents)
+    are_sequences("hvp", primals, tangents)
     gradient = gradient_of("hvp", f, tuple(range(len(primals))))
     found = pushforward("hvp", gradient, primals, tangents)[1]
     return found[0] if len(primals) == 1 else found

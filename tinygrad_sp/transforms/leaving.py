@@ -7,8 +7,7 @@ result depends on an argument in no other way.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from ..graph import Node, Traced
@@ -16,18 +15,21 @@ from ..modes import LEFT, Departure
 from .batching import user_level
 
 
-@contextmanager
-def watching() -> Iterator[list[Departure]]:
+class watching:
     """Note which values leave the graph inside; a transform outside gets to know of those that are still listed."""
-    outer = LEFT.get()
-    mine: list[Departure] = []
-    token = LEFT.set(mine)
-    try:
-        yield mine
-    finally:
-        LEFT.reset(token)
-        if outer is not None:
-            outer.extend(mine)
+
+    __slots__ = ("mine", "outer", "token")  # a class, for half the time of a generator
+
+    def __enter__(self) -> list[Departure]:
+        self.outer = LEFT.get()
+        self.mine: list[Departure] = []
+        self.token = LEFT.set(self.mine)
+        return self.mine
+
+    def __exit__(self, *_error: Any) -> None:
+        LEFT.reset(self.token)
+        if self.mine and self.outer is not None:
+            self.outer.extend(self.mine)
 
 
 def at_level(value: Any, level: int) -> Any:
