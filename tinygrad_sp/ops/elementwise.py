@@ -232,15 +232,14 @@ def _taken(g: Any, more: Any, tie: Any) -> Any:
 
 
 def _tangent_of_the(better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """Make the tangent of maximum or minimum: that of the better argument, both rules at once."""
+    """Make the tangent of maximum or minimum: that of the better argument, both rules at once; not of ties or NaN."""
 
     def tangent(tangents: Any, _out: Any, x: Any, y: Any) -> Any:
         t, u = (0.0 if t is None else t for t in tangents)
         first, second = better(x, y), better(y, x)
         if isinstance(first, (np.ndarray, np.bool)) and (first ^ second).all():
             return either(first, t, u)
-        tie = _tie(x, y)
-        return _taken(t, first | (x != x), tie) + _taken(u, second | (y != y), tie)
+        return NotImplemented
 
     return tangent
 
@@ -425,10 +424,10 @@ minimum = elementwise(np.minimum, lambda g, _o, x, y: _taken(g, (x < y) | (x != 
                       note="1 for the smaller argument (or the NaN), 1/2 each where they tie.")
 fmax = elementwise(np.fmax, lambda g, _o, x, y: _taken(g, (x > y) | np.isnan(y), x == y),
                    lambda g, _o, x, y: _taken(g, (y > x) | np.isnan(x), x == y),
-                   masks=True, note="As maximum; a NaN gives way to a number.")
+                   tangent=_tangent_of_the(np.greater), masks=True, note="As maximum; a NaN gives way to a number.")
 fmin = elementwise(np.fmin, lambda g, _o, x, y: _taken(g, (x < y) | np.isnan(y), x == y),
                    lambda g, _o, x, y: _taken(g, (y < x) | np.isnan(x), x == y),
-                   masks=True, note="As minimum; a NaN gives way to a number.")
+                   tangent=_tangent_of_the(np.less), masks=True, note="As minimum; a NaN gives way to a number.")
 copysign = elementwise(np.copysign, lambda g, _o, x, y: g * (np.copysign(1.0, x) * np.copysign(1.0, y)), _none,
                        note="d/dx = sign(x)*sign(y), by the sign bits; d/dy = 0.")
 nextafter = elementwise(np.nextafter, lambda g, _o, _x, _y: g, _none, note="d/dx = 1, d/dy = 0.")

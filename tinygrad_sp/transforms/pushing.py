@@ -110,8 +110,9 @@ def pointwise(op: Op, primals: Any, tangents: Any, params: dict[str, Any], maske
         except ValueError as error:
             raise explained(error, op, primals) from None
         tangent = getattr(op, "tangent", None)
-        if tangent is not None:
-            return out, tangent(tangents, out, *primals, **params)
+        moved = NotImplemented if tangent is None else tangent(tangents, out, *primals, **params)
+        if moved is not NotImplemented:
+            return out, moved
         return out, by_rules(op, out, primals, tangents, params, masked and (not op.masks or op.own))
 
     if worth_cutting(primals, tangents):
