@@ -219,7 +219,12 @@ def _ive_slope(v: Any, x: Any, out: Any) -> Any:
 
 
 def _ive_near(v: Any, x: Any) -> Any:
-    return sc.i1e(x) - sc.i0e(x) if type(v) is int and v == 0 else _half_sum(sc.ive, v, x) - sc.ive(v, x)
+    if type(v) is not int or v not in (0, 1):
+        return _half_sum(sc.ive, v, x) - sc.ive(v, x)
+    one = sc.i1e(x)
+    return (
+        one - sc.i0e(x) if v == 0 else _slope_of_order_one(sc.i0e, lambda x: _half_sum(sc.ive, 1, x), one, x, -1) - one
+    )
 
 
 def _kve_slope(v: Any, x: Any) -> Any:
@@ -229,7 +234,12 @@ def _kve_slope(v: Any, x: Any) -> Any:
 
 
 def _kve_near(v: Any, x: Any) -> Any:
-    return sc.k0e(x) - sc.k1e(x) if type(v) is int and v == 0 else sc.kve(v, x) - _half_sum(sc.kve, v, x)
+    if type(v) is not int or v not in (0, 1):
+        return sc.kve(v, x) - _half_sum(sc.kve, v, x)
+    one = sc.k1e(x)
+    return (
+        sc.k0e(x) - one if v == 0 else one - _slope_of_order_one(sc.k0e, lambda x: _half_sum(sc.kve, 1, x), one, x, 1)
+    )
 
 
 # fmt: off
