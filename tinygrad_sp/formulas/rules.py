@@ -114,6 +114,8 @@ def _returned(found: Definition) -> ast.expr | None:
     for statement in found.body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue  # the docstring
+        if isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Return) and not statement.orelse:
+            continue  # a quicker way where the values allow it: what comes after holds for all
         if isinstance(statement, ast.Return) and statement.value is not None:
             return put(statement.value, names)
         if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
@@ -138,6 +140,8 @@ class _Inlined(ast.NodeTransformer):
         self.generic_visit(node)
         if ast.unparse(node.func) == "only":
             return ast.Call(ast.Name("where"), [*node.args, ast.Constant(0)], [])
+        if ast.unparse(node.func) == "either":
+            return ast.Call(ast.Name("where"), node.args, [])
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         helper = self.variables.get(name)
         if not name.startswith("_") or name in POSTFIX or not inspect.isfunction(helper) or not self.depth:
