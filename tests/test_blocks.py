@@ -39,10 +39,10 @@ def total(x, *, axis):
 
 @pytest.fixture(autouse=True)
 def two_threads():
-    before = blocks.get_num_threads()
-    blocks.set_num_threads(2)
+    before = tg.get_num_threads()
+    tg.set_num_threads(2)
     yield
-    blocks.set_num_threads(before)
+    tg.set_num_threads(before)
 
 
 LARGE = [(BLOCK + 1,), (3 * BLOCK,), (1, 2 * BLOCK + 7), (2 * BLOCK, 1), (300, 1000), (2, 3, 50_000), (2,) * 18]
@@ -230,7 +230,7 @@ def test_threads_help_the_main_thread_only():
     assert len(names_of_threads()) == 2
     with ThreadPoolExecutor(1, "theirs") as pool:
         assert pool.submit(names_of_threads).result() == {"theirs_0"}
-    blocks.set_num_threads(1)
+    tg.set_num_threads(1)
     assert names_of_threads() == {"MainThread"}
 
 

@@ -11,8 +11,6 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .blocks import get_num_threads as get_num_threads
-from .blocks import set_num_threads as set_num_threads
 from .creation import *
 from .graph import Op as Op
 from .modes import enable_grad as enable_grad
@@ -36,6 +34,8 @@ from .ops.shape import *
 from .ops.softmax import *
 from .ops.ufunc_methods import *
 from .tensor import Tensor as Tensor
+from .threads import get_num_threads as get_num_threads
+from .threads import set_num_threads as set_num_threads
 
 if TYPE_CHECKING:
     from . import fft as fft

@@ -1,7 +1,7 @@
-"""Large arrays in pieces: the one place that knows of caches and threads.
+"""Large arrays in pieces: the one place that cuts them, and that knows of caches.
 
 A kernel is a plain NumPy expression.  `blocked` makes it one that takes a large array piece by piece, so that
-the temporaries of its several passes stay in the cache, and shares the pieces among threads (NumPy releases
+the temporaries of its several passes stay in the cache, and shares the pieces among `threads` (NumPy releases
 the GIL).  Measured at a million elements: half the time of the bare expression in one thread, a quarter in two.
 
 It also says, once for all kernels, in which precision they compute: what is narrower than float64 is computed
@@ -13,21 +13,14 @@ from __future__ import annotations
 
 import functools
 import math
-import os
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy import errstate, ndarray
 
 from .graph import Node, Spec
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-__all__ = ["get_num_threads", "set_num_threads"]
+from .threads import get_num_threads, share
 
 BLOCK = 65_536
 """Elements in a piece: smaller ones cost more calls, larger ones fall out of a core's cache."""
@@ -119,22 +112,10 @@ def shared(kernel: Kernel) -> Kernel:
 
     @functools.wraps(kernel)
     def run(x: Any, *more: Any) -> Any:
-        if type(x) is not ndarray or x.size < 4 * BLOCK or not x.flags.forc or any(type(y) is ndarray for y in more):
+        if type(x) is not ndarray or x.size < 4 * BLOCK or any(type(y) is ndarray for y in more):
             return kernel(x, *more)
-        out = np.empty_like(x, dtype=kernel(x.ravel("K")[:0], *more).dtype)
-        flat, target = x.ravel("K"), out.ravel("K")
-        starts = deque(range(0, x.size, BLOCK))
-
-        def work() -> None:
-            while starts:
-                try:
-                    start = starts.popleft()
-                except IndexError:  # another thread was quicker
-                    return
-                target[start : start + BLOCK] = kernel(flat[start : start + BLOCK], *more)
-
-        _share(work, starts)
-        return out
+        (result,) = in_pieces(x, cut_axis(x) or -1, lambda cut: (kernel(cut(x), *more),))
+        return result
 
     return run
 
@@ -174,10 +155,18 @@ def _general(kernel: Kernel, complex_kernel: Kernel | None, arrays: Sequence[Any
             )
         kernel = complex_kernel
     if largest.size > BLOCK:
-        axis = _cut_axis(largest, params.get("axis", ()))
+        whole = params.get("axis", ())
+        axis = cut_axis(largest, whole)
         if axis is not None:
+            kept = _short_rows(largest, whole)
             with errstate(under="ignore"):
-                return _in_pieces(kernel, arrays, params, largest, axis, wide, dtype)
+                (result,) = in_pieces(
+                    largest,
+                    axis,
+                    lambda cut: (kernel(*[_turned(_cast(cut(a), wide), kept) for a in arrays], **params),),
+                    dtype,
+                )
+                return result
     result = _quietly(kernel, [_cast(a, wide) for a in arrays], params)
     return result if result.dtype is dtype else _quietly(_cast, (result, dtype), {})
 
@@ -201,7 +190,55 @@ def _cast(a: Any, dtype: np.dtype[Any]) -> Any:
     return a.astype(dtype, copy=False) if type(a) is ndarray or isinstance(a, np.generic) else a
 
 
-def _cut_axis(array: ndarray[Any, Any], whole: int | Sequence[int]) -> int | None:
+Cut = Callable[[Any], Any]
+"""Takes a piece of an array; of what is broadcast along the axis that is cut, and of a number, all."""
+
+
+def in_pieces(
+    largest: ndarray[Any, Any], axis: int, evaluate: Callable[[Cut], tuple[Any, ...]], dtype: Any = None
+) -> tuple[Any, ...]:
+    """Evaluate piece by piece along an axis, each thread taking the next piece that is left.
+
+    Parameters
+    ----------
+    largest : ndarray
+        The array by whose size and layout the pieces are chosen.
+    axis : int
+        The one to cut, negative: see `cut_axis`.
+    evaluate : callable
+        ``evaluate(cut)`` computes a piece of each result from the pieces ``cut(a)`` of the arrays it reads.
+        What is None for one piece is None for all.
+    dtype : dtype, optional
+        Of the results, if it is not the one they are computed in.
+
+    Returns
+    -------
+    tuple of ndarray or None
+        What `evaluate` would return of the arrays as they are.
+    """
+    length = largest.shape[axis]
+    count = math.ceil(largest.size / BLOCK)
+    count += -count % get_num_threads()  # each thread has as many, of the same size
+    step = max(1, math.ceil(length / count))
+    behind = (slice(None),) * (-axis - 1)
+
+    def piece(start: int, stop: int) -> tuple[Any, tuple[Any, ...]]:
+        where = (Ellipsis, slice(start, stop), *behind)
+        return where, evaluate(functools.partial(_cut, where=where, axis=axis, length=length))
+
+    def store(start: int) -> None:
+        where, results = piece(start, start + step)
+        for out, result in zip(outs, results, strict=True):
+            if out is not None:
+                out[where] = result
+
+    _, empty = piece(0, 0)  # what becomes of no elements tells the results' shapes
+    outs = tuple(None if x is None else _whole(x, largest, axis, dtype or x.dtype) for x in empty)
+    share(store, range(0, length, step))
+    return outs
+
+
+def cut_axis(array: ndarray[Any, Any], whole: int | Sequence[int] = ()) -> int | None:
     """Choose the axis to cut: the one that is slowest in memory, if pieces then are small enough."""
     kept = {whole} if isinstance(whole, int) else set(whole)
     axes = [a for a in range(-array.ndim, 0) if a not in kept and array.shape[a] > 1]
@@ -210,47 +247,15 @@ def _cut_axis(array: ndarray[Any, Any], whole: int | Sequence[int]) -> int | Non
     return enough[0] if enough else max(axes, key=lambda a: array.shape[a], default=None)
 
 
-def _in_pieces(
-    kernel: Kernel,
-    arrays: Sequence[Any],
-    params: dict[str, Any],
-    largest: ndarray[Any, Any],
-    axis: int,
-    wide: np.dtype[Any],
-    dtype: np.dtype[Any],
-) -> Any:
-    """Evaluate the kernel on slices along an axis, each thread taking the next one that is left."""
-    length, kept = largest.shape[axis], _short_rows(largest, params.get("axis", ()))
-    pieces = math.ceil(largest.size / BLOCK)
-    pieces += -pieces % get_num_threads()  # each thread has as many, of the same size
-    step = max(1, math.ceil(length / pieces))
-
-    def piece(start: int, stop: int) -> tuple[tuple[Any, ...], Any]:
-        where = (Ellipsis, slice(start, stop)) + (slice(None),) * (-axis - 1)
-        parts = [_cast(_cut(a, where, axis, length), wide) for a in arrays]
-        return where, kernel(*[_turned(a, kept) for a in parts] if kept else parts, **params)
-
-    _, empty = piece(0, 0)  # what becomes of no elements tells the result's shape
-    shape = (*empty.shape[:axis], length, *empty.shape[axis:][1:])
-    out = np.empty_like(largest, shape=shape, dtype=dtype)
-    starts = deque(range(0, length, step))
-
-    def work() -> None:
-        while True:
-            try:
-                start = starts.popleft()
-            except IndexError:  # none is left
-                return
-            where, result = piece(start, start + step)
-            out[where] = result
-
-    _share(work, starts)
-    return out
-
-
 def _cut(a: Any, where: tuple[Any, ...], axis: int, length: int) -> Any:
     """Take the slice, unless this argument is broadcast along the axis."""
     return a[where] if type(a) is ndarray and a.ndim >= -axis and a.shape[axis] == length else a
+
+
+def _whole(empty: Any, largest: ndarray[Any, Any], axis: int, dtype: Any) -> ndarray[Any, Any]:
+    """Make the array of which this would be a piece."""
+    shape = (*empty.shape[:axis], largest.shape[axis], *empty.shape[axis:][1:])
+    return np.empty_like(largest, shape=shape, dtype=dtype)
 
 
 def _short_rows(array: ndarray[Any, Any], whole: int | Sequence[int]) -> tuple[int, ...]:
@@ -265,113 +270,7 @@ def _short_rows(array: ndarray[Any, Any], whole: int | Sequence[int]) -> tuple[i
 
 def _turned(a: Any, kept: tuple[int, ...]) -> Any:
     """Copy an array so that the last axes are slowest in memory."""
-    if type(a) is not ndarray or a.ndim <= len(kept):
+    if not kept or type(a) is not ndarray or a.ndim <= len(kept):
         return a
     front = tuple(range(len(kept)))
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(a, kept, front)), front, kept)
-
-
-# ---------------------------------------------------------------------------------------------- threads
-
-_threads: int | None = None  # unknown until it is asked for
-_pool: Executor | None = None
-
-
-def get_num_threads() -> int:
-    """Return how many threads large kernels use.
-
-    Unless `set_num_threads` said otherwise: the environment's TINYGRAD_SP_NUM_THREADS, else OMP_NUM_THREADS,
-    else the number of cores this process may use, 8 at most (beyond that they wait for memory and the GIL).
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Examples
-    --------
-    >>> get_num_threads() >= 1
-    True
-    """
-    global _threads
-    if _threads is None:
-        _threads = _from_environment() or min(_cores(), 8)
-    return _threads
-
-
-def set_num_threads(n: int) -> None:
-    """Set how many threads large kernels use; 1 means that no thread is ever started.
-
-    Parameters
-    ----------
-    n : int
-        At least 1.
-
-    Raises
-    ------
-    ValueError
-        If n is less than 1.
-
-    Examples
-    --------
-    >>> before = get_num_threads()
-    >>> set_num_threads(1)
-    >>> get_num_threads()
-    1
-    >>> set_num_threads(before)
-    """
-    global _threads
-    if int(n) != n or n < 1:
-        raise ValueError(f"set_num_threads: n must be a whole number, at least 1; got {n}")
-    _threads = int(n)
-    _forget_pool()
-
-
-def _from_environment() -> int | None:
-    for variable in ("TINYGRAD_SP_NUM_THREADS", "OMP_NUM_THREADS"):
-        first = os.environ.get(variable, "").split(",")[0].strip()  # OpenMP allows a list, one per level
-        if first.isdecimal() and int(first) > 0:
-            return int(first)
-    return None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _share(work: Callable[[], None], tasks: deque[Any]) -> None:
-    """Run ``work`` here and in helping threads until the tasks are done.
-
-    Only the main thread gets help: any other belongs to somebody's pool, whose cores are busy already.
-    """
-    import threading  # a millisecond of the import of this package, for who never has a large array
-
-    helpers = min(get_num_threads(), len(tasks) // 2) - 1  # waking one takes about as long as one task
-    if helpers < 1 or threading.current_thread() is not threading.main_thread():
-        return work()
-    pool = _the_pool()
-    # A copy of the context carries the user's np.errstate into the thread.
-    running = [pool.submit(copy_context().run, work) for _ in range(helpers)]
-    try:
-        work()
-    finally:
-        tasks.clear()  # if work raised, the others need not go on
-        for helper in running:
-            helper.result()
-
-
-def _the_pool() -> Executor:
-    """Return the helping threads, started when they are first wanted."""
-    global _pool
-    if _pool is None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        _pool = ThreadPoolExecutor(get_num_threads() - 1, "tinygrad_sp")
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forget_pool)  # a child has no threads but its own
-    return _pool
-
-
-def _forget_pool() -> None:
-    global _pool
-    _pool = None

@@ -168,7 +168,8 @@ def test_tangents_of_reductions_are_those_of_the_rule(name, kind, axis):
         general = tg.jvp(lambda s: f(x + s * t), (tg.Tensor(0.0),), (tg.Tensor(1.0),))[1].numpy()
         v = rng.normal(size=y.shape)
         pulled = tg.vjp(f, x)[1](v)
-        np.testing.assert_array_equal(y, f(x))
+        # The op's own value: NumPy's norm differs from it by a bit, on some processors.
+        np.testing.assert_array_equal(y, f(tg.Tensor(x)).numpy())
     assert y.shape == moved.shape == slow.shape
     finite = np.isfinite(y) & np.isfinite(general)
     np.testing.assert_allclose(moved[finite], general[finite], rtol=1e-10, atol=1e-13)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_sp as tg
-from tinygrad_sp.blocks import get_num_threads, set_num_threads
+from tinygrad_sp import blocks
 from tinygrad_sp.transforms import pieces
 
 N = 10_007
@@ -35,15 +35,15 @@ def of(shape, seed, layout=lambda x: x):
 @pytest.fixture(autouse=True)
 def _many_pieces(monkeypatch):
     monkeypatch.setattr(pieces, "LARGE", 5000)
-    monkeypatch.setattr(pieces, "BLOCK", 1200)
+    monkeypatch.setattr(blocks, "BLOCK", 1200)
 
 
 @pytest.fixture(params=[1, 3], ids=["one thread", "three threads"])
 def threads(request):
-    before = get_num_threads()
-    set_num_threads(request.param)
+    before = tg.get_num_threads()
+    tg.set_num_threads(request.param)
     yield
-    set_num_threads(before)
+    tg.set_num_threads(before)
 
 
 @pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
@@ -115,6 +115,6 @@ def test_second_derivatives_go_through_pieces_or_around_them():
 
 
 def test_this_file_goes_through_pieces(monkeypatch):
-    monkeypatch.setattr(pieces, "_share", lambda *_: pytest.fail("in pieces"))
+    monkeypatch.setattr(pieces, "in_pieces", lambda *_: pytest.fail("in pieces"))
     with pytest.raises(pytest.fail.Exception, match="in pieces"):
         tg.jvp(np.exp, (of(N, 0),), (of(N, 1),))

@@ -6,14 +6,12 @@ anyway, pieces only cost, so it begins at two million.
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..blocks import BLOCK, _cut, _cut_axis, _share, get_num_threads
+from ..blocks import Cut, cut_axis, in_pieces
 
 Push = Callable[[Sequence[Any], Sequence[Any]], tuple[Any, Any]]
 LARGE = 1 << 21
@@ -37,42 +35,13 @@ def worth_cutting(primals: Sequence[Any], tangents: Sequence[Any]) -> bool:
     return is_large(largest)
 
 
-def in_pieces(push: Push, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Do `push` piece by piece along an axis, each thread taking the next piece that is left."""
+def push_in_pieces(push: Push, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Do ``push(primals, tangents)`` piece by piece."""
     largest = max((x for x in primals if type(x) is np.ndarray), key=lambda x: x.size)
-    axis = _cut_axis(largest, ()) or -1
-    length = largest.shape[axis]
-    pieces = math.ceil(largest.size / BLOCK)
-    pieces += -pieces % get_num_threads()  # each thread has as many, of the same size
-    step = max(1, math.ceil(length / pieces))
 
-    def piece(start: int, stop: int) -> tuple[Any, Any, Any]:
-        where = (Ellipsis, slice(start, stop)) + (slice(None),) * (-axis - 1)
-        some = [_cut(x, where, axis, length) for x in primals]
-        y, dot = push(some, [_cut(t, where, axis, length) for t in tangents])
-        return where, y, dot if dot is None or dot.shape == y.shape else np.broadcast_to(dot, y.shape)
+    def evaluate(cut: Cut) -> tuple[Any, Any]:
+        y, dot = push([cut(x) for x in primals], [cut(t) for t in tangents])
+        return y, dot if dot is None or dot.shape == y.shape else np.broadcast_to(dot, y.shape)
 
-    _, *empty = piece(0, 0)  # what becomes of no elements tells the results' shapes
-    value, tangent = (_whole(x, largest, axis, length) for x in empty)
-    starts = deque(range(0, length, step))
-
-    def work() -> None:
-        while True:
-            try:
-                start = starts.popleft()
-            except IndexError:  # none is left
-                return
-            where, y, t = piece(start, start + step)
-            value[where] = y
-            if tangent is not None:
-                tangent[where] = t
-
-    _share(work, starts)
+    value, tangent = in_pieces(largest, cut_axis(largest) or -1, evaluate)
     return value, tangent
-
-
-def _whole(empty: Any, largest: Any, axis: int, length: int) -> Any:
-    """Make the array of which this would be a piece."""
-    if empty is None:
-        return None
-    return np.empty_like(largest, shape=(*empty.shape[:axis], length, *empty.shape[axis:][1:]), dtype=empty.dtype)

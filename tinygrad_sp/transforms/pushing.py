@@ -24,7 +24,7 @@ from ..record import explained
 from ..sweep import sweep
 from .forward_rules import TANGENTS
 from .levels import Nested, Variable, deeper, variable
-from .pieces import in_pieces, worth_cutting
+from .pieces import push_in_pieces, worth_cutting
 
 
 def pushed(op: Op, primals: Sequence[Any], tangents: Sequence[Any], params: dict[str, Any], masked: bool) -> Any:
@@ -116,7 +116,7 @@ def pointwise(op: Op, primals: Any, tangents: Any, params: dict[str, Any], maske
         return out, by_rules(op, out, primals, tangents, params, masked and (not op.masks or op.own))
 
     if worth_cutting(primals, tangents):
-        return in_pieces(push, primals, tangents)
+        return push_in_pieces(push, primals, tangents)
     return push(primals, tangents)
 
 
