@@ -114,8 +114,6 @@ def _returned(found: Definition) -> ast.expr | None:
     for statement in found.body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue  # the docstring
-        if isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Return) and not statement.orelse:
-            continue  # a quicker way where the values allow it: what comes after holds for all
         if isinstance(statement, ast.Return) and statement.value is not None:
             return put(statement.value, names)
         if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):

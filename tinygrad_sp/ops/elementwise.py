@@ -399,7 +399,7 @@ arctan = elementwise(np.arctan, lambda g, _o, x: _over_one_plus_square(g, x), no
 arctan2 = elementwise(np.arctan2,
                       lambda g, _o, y, x: _over_square(g, x, x, y), lambda g, _o, y, x: -_over_square(g, y, x, y),
                       tangent=_turn,
-                      note="arctan2(y, x): d/dy = x/(x*x + y*y), d/dx = -y/(x*x + y*y); NaN at the origin.")
+                      note="The angle of the point (y, x): d/dx = y/(x*x + y*y), d/dy = -x/(x*x + y*y); NaN at the origin.")
 sinh = elementwise(np.sinh, lambda g, _o, x: g * cosh(x), note="d/dx = cosh(x).")
 cosh: Callable[..., Any] = elementwise(np.cosh, lambda g, _o, x: g * sinh(x), note="d/dx = sinh(x).")
 arcsinh = elementwise(np.arcsinh, lambda g, _o, x: g / _root_one_plus_square(x), note="d/dx = 1/sqrt(1 + x*x).")
@@ -417,17 +417,19 @@ degrees = elementwise(np.degrees, lambda g, _o, _x: g * (180 / np.pi), note="d/d
 maximum = elementwise(np.maximum, lambda g, _o, x, y: _taken(g, (x > y) | (x != x), _tie(x, y)),
                       lambda g, _o, x, y: _taken(g, (y > x) | (y != y), _tie(x, y)),
                       tangent=_tangent_of_the(np.greater), masks=True,
-                      note="1 for the larger argument (or the NaN), 1/2 each where they tie.")
+                      note="d/dx = (x > y) + (x == y)/2, d/dy = (y > x) + (x == y)/2; 1 for a NaN.")
 minimum = elementwise(np.minimum, lambda g, _o, x, y: _taken(g, (x < y) | (x != x), _tie(x, y)),
                       lambda g, _o, x, y: _taken(g, (y < x) | (y != y), _tie(x, y)),
                       tangent=_tangent_of_the(np.less), masks=True,
-                      note="1 for the smaller argument (or the NaN), 1/2 each where they tie.")
+                      note="d/dx = (x < y) + (x == y)/2, d/dy = (y < x) + (x == y)/2; 1 for a NaN.")
 fmax = elementwise(np.fmax, lambda g, _o, x, y: _taken(g, (x > y) | np.isnan(y), x == y),
                    lambda g, _o, x, y: _taken(g, (y > x) | np.isnan(x), x == y),
-                   tangent=_tangent_of_the(np.greater), masks=True, note="As maximum; a NaN gives way to a number.")
+                   tangent=_tangent_of_the(np.greater), masks=True,
+                   note="d/dx = (x > y) + (x == y)/2, d/dy = (y > x) + (x == y)/2; 1 beside a NaN.")
 fmin = elementwise(np.fmin, lambda g, _o, x, y: _taken(g, (x < y) | np.isnan(y), x == y),
                    lambda g, _o, x, y: _taken(g, (y < x) | np.isnan(x), x == y),
-                   tangent=_tangent_of_the(np.less), masks=True, note="As minimum; a NaN gives way to a number.")
+                   tangent=_tangent_of_the(np.less), masks=True,
+                   note="d/dx = (x < y) + (x == y)/2, d/dy = (y < x) + (x == y)/2; 1 beside a NaN.")
 copysign = elementwise(np.copysign, lambda g, _o, x, y: g * (np.copysign(1.0, x) * np.copysign(1.0, y)), _none,
                        note="d/dx = sign(x)*sign(y), by the sign bits; d/dy = 0.")
 nextafter = elementwise(np.nextafter, lambda g, _o, _x, _y: g, _none, note="d/dx = 1, d/dy = 0.")
