@@ -399,7 +399,7 @@ arctan = elementwise(np.arctan, lambda g, _o, x: _over_one_plus_square(g, x), no
 arctan2 = elementwise(np.arctan2,
                       lambda g, _o, y, x: _over_square(g, x, x, y), lambda g, _o, y, x: -_over_square(g, y, x, y),
                       tangent=_turn,
-                      note="The angle of the point (y, x): d/dx = y/(x*x + y*y), d/dy = -x/(x*x + y*y); NaN at the origin.")
+                      note="The angle of (y, x): d/dx = y/(x*x + y*y), d/dy = -x/(x*x + y*y); NaN at the origin.")
 sinh = elementwise(np.sinh, lambda g, _o, x: g * cosh(x), note="d/dx = cosh(x).")
 cosh: Callable[..., Any] = elementwise(np.cosh, lambda g, _o, x: g * sinh(x), note="d/dx = sinh(x).")
 arcsinh = elementwise(np.arcsinh, lambda g, _o, x: g / _root_one_plus_square(x), note="d/dx = 1/sqrt(1 + x*x).")
