@@ -160,7 +160,7 @@ def test_ratios_are_taken_within_rounds():
 def test_the_page_says_where_we_lose(tmp_path):
     samples = {BY_HAND: [1.0], OURS: [4.0], "torch": [2.0]}
     results = [
-        measure.Result("softplus-1e6-float32", "about", samples=samples),
+        *(measure.Result(f"softplus-1e{n}-float32", "about", samples=samples) for n in (1, 2, 6)),
         measure.Result("memory-add", "about", unit="B", samples={BY_HAND: [1.6e7], OURS: [1.6e7]}),
     ]
     record = {
@@ -170,7 +170,9 @@ def test_the_page_says_where_we_lose(tmp_path):
     }
     page.write(record, results, tmp_path / "page.md", tmp_path / "picture.svg")
     text = (tmp_path / "page.md").read_text()
-    assert "- `softplus-1e6-float32`: 2 times torch." in text
+    assert "- `softplus-1e1-float32` (2 times torch), `softplus-1e2-float32` (2 times torch): Recording" in text
+    assert "- `softplus-1e6-float32` (2 times torch): Float32 is computed in float64" in text
+    assert "memory-add` (" not in text
     assert "](picture.svg)" in text and "16 MB" in text
 
 
