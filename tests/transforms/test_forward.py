@@ -248,8 +248,8 @@ def test_log_softmax_of_the_sure_does_not_cancel():
     np.testing.assert_allclose(moved[1], [4, 5, -9 * np.exp(-700.0)], rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["j1", "y1", "i1", "k1", "i0e", "i1e", "k0e", "k1e"])
-def test_bessel_functions_of_arrays_as_of_numbers(name):
+@pytest.mark.parametrize("name", ["j1", "y1", "i1", "k1", "i0e", "i1e", "k0e", "k1e", "psi"])
+def test_special_functions_of_arrays_as_of_numbers(name):
     special = pytest.importorskip("tinygrad_sp.scipy.special")
     f = getattr(special, name)
     x = np.concatenate([np.logspace(-12, 2.3, 400), np.linspace(0.1, 60, 400)])

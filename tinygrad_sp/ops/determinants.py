@@ -52,6 +52,10 @@ class Det(Op):
     def backward(grad: Any, out: Any, x: Any) -> Any:
         return grad[..., None, None] * mT(_adjugate(x, out))
 
+    @staticmethod
+    def tangent(tangents: Any, out: Any, x: Any) -> Any:
+        return np.sum(mT(_adjugate(x, out)) * tangents[0], axis=(-2, -1))
+
 
 def _adjugate(x: Any, det: Any) -> Any:
     """det(x) * inv(x), which is a polynomial in x, without dividing by anything small.
@@ -115,13 +119,24 @@ class Slogdet(Op):
     @staticmethod
     def backward(grad: Any, out: Any, x: Any) -> Any:
         sign, _ = out
-        refuse(sign == 0, "slogdet has no derivative at a singular matrix, where the logarithm is -inf; det has")
+        _refuse_singular(sign)
         g: Any = 0.0 if grad[1] is None else grad[1]
         if grad[0] is not None and x.dtype.kind == "c":
             g = g - np.imag(np.conjugate(grad[0]) * sign) * 1j
         elif grad[1] is None:
             return x * 0
         return g[..., None, None] * adjoint(np.linalg.inv(x))
+
+    @staticmethod
+    def tangent(tangents: Any, out: Any, x: Any) -> Any:
+        sign, _ = out
+        _refuse_singular(sign)
+        ratio = np.sum(mT(np.linalg.inv(x)) * tangents[0], axis=(-2, -1))
+        return sign * np.imag(ratio) * 1j if x.dtype.kind == "c" else None, np.real(ratio)
+
+
+def _refuse_singular(sign: Any) -> None:
+    refuse(sign == 0, "slogdet has no derivative at a singular matrix, where the logarithm is -inf; det has")
 
 
 @implements(np.linalg.det)

@@ -176,6 +176,10 @@ class RFactor(Op):
     def backward(grad: Any, _out: Any, x: Any) -> Any:
         return QR.backward((None, grad), QR.apply(x, mode="reduced"), x, mode="reduced")
 
+    @staticmethod
+    def tangent(tangents: Any, _out: Any, x: Any) -> Any:
+        return QR.tangent(tangents, QR.apply(x, mode="reduced"), x, mode="reduced")[1]
+
 
 def _refuse_dependent(r: Any, n: int) -> None:
     if not r.size:

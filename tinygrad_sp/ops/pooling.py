@@ -12,6 +12,7 @@ import numpy as np
 
 from ..graph import Op
 from .axes import array
+from .masks import either
 from .shape import expand_dims
 from .windows import GRID, LINE, Grid, Ints, Overlap, documented, grid_of, inner, padded, whole_numbers
 
@@ -42,14 +43,20 @@ class MaxPool(Op):
     def backward(grad: Any, out: Any, x: Any, *, grid: Grid) -> Any:
         return ToLargest.apply(grad, x, out, grid=grid)
 
+    @staticmethod
+    def tangent(tangents: Any, out: Any, x: Any, *, grid: Grid) -> Any:
+        return OfLargest.apply(tangents[0], x, out, grid=grid)
+
 
 def _largest(x: Any, out: Any, grid: Grid) -> tuple[list[tuple[Any, Any]], Any]:
     """For every place within the windows, where that is and whether it holds the largest; and how many do."""
-    x, count, chosen = padded(x, grid, -np.inf), 0, []
+    x, count, chosen = padded(x, grid, -np.inf), np.zeros(out.shape, np.int32), []
+    nan = np.isnan(out).any()
     for _, places in grid.slices():
         part = x[(..., *places)]
-        chosen.append((places, (part == out) | (part != part)))  # NaN is the largest where there is one
-        count = count + chosen[-1][1].astype(np.int32)
+        taken = (part == out) | (part != part) if nan else part == out  # NaN is the largest where there is one
+        chosen.append((places, taken))
+        count += taken
     return chosen, np.maximum(count, 1)
 
 
@@ -69,7 +76,7 @@ class ToLargest(Op):
         share = grad / count.astype(grad.dtype)
         result = np.zeros((*x.shape[: x.ndim - len(grid.size)], *grid.padded), grad.dtype)
         for places, taken in chosen:
-            result[(..., *places)] += np.where(taken, share, 0)
+            result[(..., *places)] += either(taken, share, 0.0)
         return result[inner(grid)]
 
     backward = (
@@ -88,9 +95,9 @@ class OfLargest(Op):
     @staticmethod
     def forward(u: Any, x: Any, out: Any, *, grid: Grid) -> Any:
         chosen, count = _largest(x, out, grid)
-        u, total = padded(u, grid), np.zeros((), u.dtype)
+        u, total = padded(u, grid), np.zeros(out.shape, u.dtype)
         for places, taken in chosen:
-            total = total + np.where(taken, u[(..., *places)], 0)
+            total += either(taken, u[(..., *places)], 0.0)
         return total / count.astype(u.dtype)
 
     backward = (

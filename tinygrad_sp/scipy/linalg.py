@@ -187,12 +187,23 @@ class Sylvester(Op):
 
     @staticmethod
     def forward(a: Any, b: Any, q: Any) -> Any:
-        return _stacked(sl.solve_sylvester, a, b, q)
+        return _stacked(_sylvester if a is b else sl.solve_sylvester, a, b, q)
 
     @staticmethod
     def backward(grad: Any, out: Any, a: Any, b: Any, _q: Any) -> Any:
         gq = Sylvester.apply(mT(a), mT(b), grad)
         return -(gq @ mT(out)), -(mT(out) @ gq), gq
+
+
+def _sylvester(a: Any, _b: Any, q: Any) -> Any:
+    """Solve a @ x + x @ a = q: one Schur form, where SciPy makes one for each side."""
+    if not q.size:
+        return q
+    t, u = sl.schur(a, output="real")
+    inner = u.conj().T @ q @ u
+    trsyl = sl.get_lapack_funcs("trsyl", (t, inner))
+    x, scale, _ = trsyl(t, t, inner)
+    return u @ (x / scale) @ u.conj().T
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
@@ -225,11 +236,20 @@ class Sqrtm(Op):
 
     @staticmethod
     def backward(grad: Any, out: Any, _x: Any) -> Any:
+        _refuse_singular(out)
         turned = mT(out)
-        gaps = np.linalg.eigvals(out)
-        sums = np.abs(gaps[..., None, :] + gaps[..., :, None])
-        refuse(sums <= 1e-14 * np.max(np.abs(gaps)), "sqrtm has no derivative at a singular matrix")
         return Sylvester.apply(turned, turned, grad)
+
+    @staticmethod
+    def tangent(tangents: Any, out: Any, _x: Any) -> Any:
+        _refuse_singular(out)
+        return Sylvester.apply(out, out, tangents[0])
+
+
+def _refuse_singular(root: Any) -> None:
+    gaps = np.linalg.eigvals(root)
+    sums = np.abs(gaps[..., None, :] + gaps[..., :, None])
+    refuse(sums <= 1e-14 * np.max(np.abs(gaps)), "sqrtm has no derivative at a singular matrix")
 
 
 def sqrtm(x: Any) -> Any:

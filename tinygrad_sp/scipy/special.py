@@ -25,7 +25,7 @@ from ..graph import Op, Rule
 from ..ops.activation import logistic
 from ..ops.axes import array
 from ..ops.elementwise import LN2, LN10, elementwise
-from .pairs import beta_slope, psi_gap
+from .pairs import beta_slope, psi_gap, trigamma
 from .softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
@@ -153,6 +153,13 @@ def _log_ndtr_slope_rule(g: Any, out: Any, x: Any) -> Any:
     return g * np.where(right, -out * (out + x), _erfcx_slope(z) / sc.erfcx(z) ** 2 / math.sqrt(math.pi))
 
 
+def _psi_slope(x: Any) -> Any:
+    """zeta(2, x): of positive numbers in an array as a sum, in a tenth of the time."""
+    if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and x.min() > 0:
+        return trigamma(x)
+    return sc.zeta(2.0, x)
+
+
 def _rgamma_slope(out: Any, x: Any) -> Any:
     """-psi(x)/gamma(x); left of 1/2, where psi has poles, by the reflection 1/gamma(x) = gamma(1 - x)*sin(pi*x)/pi."""
     left = np.real(x) < 0.5
@@ -276,7 +283,7 @@ log_expit = special(sc.log_expit, lambda g, _o, x: g * sc.expit(-x), note="d/dx 
 gamma = special(sc.gamma, lambda g, out, x: g * (out * sc.psi(x)), note="d/dx = gamma(x)*psi(x).")
 gammaln = special(sc.gammaln, lambda g, _o, x: g * sc.psi(x), note="d/dx = psi(x).")
 loggamma = special(sc.loggamma, lambda g, _o, x: g * sc.psi(x), note="d/dx = psi(x).")
-psi = special(sc.psi, lambda g, _o, x: g * sc.zeta(2.0, x), note="d/dx = zeta(2, x), for real x.")
+psi = special(sc.psi, lambda g, _o, x: g * _psi_slope(x), note="d/dx = zeta(2, x), for real x.")
 zeta = special(sc._ufuncs._zeta, _no_rule("zeta", "first argument"), lambda g, _o, s, q: g * (-s * sc.zeta(s + 1, q)),
                name="zeta", note="zeta(s, q), Hurwitz's: d/dq = -s*zeta(s + 1, q).")
 beta = special(sc.beta, lambda g, _o, a, b: g * beta_slope(a, b), lambda g, _o, a, b: g * beta_slope(b, a),
