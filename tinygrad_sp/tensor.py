@@ -112,6 +112,19 @@ class Tensor(ArrayMethods):
 
     def _become(self, other: Tensor, what: str) -> None:
         """Stand for another value from now on; a leaf keeps its ``grad``."""
+        other = self._fitting(other, what)
+        if other.level:
+            return other._replace(self, what)
+        node = self.node
+        self._value = other._value
+        self.__class__ = Tensor
+        if node is None or node.op is not LEAF:
+            self.node = other.node
+        elif other.node is not None:
+            self._home, self.node = node, other.node
+
+    def _fitting(self, other: Tensor, what: str) -> Tensor:
+        """Return a value that this may become, with its dtype; or say why it can't."""
         if other.shape != self.shape:
             raise ValueError(
                 f"{what}: the result has shape {other.shape}, which does not fit in shape {self.shape}; "
@@ -124,15 +137,7 @@ class Tensor(ArrayMethods):
             )
         if other.dtype != self.dtype:
             other = other.astype(self.dtype)
-        if other.level:
-            return other._replace(self, what)
-        node = self.node
-        self._value = other._value
-        self.__class__ = Tensor
-        if node is None or node.op is not LEAF:
-            self.node = other.node
-        elif other.node is not None:
-            self._home, self.node = node, other.node
+        return other
 
     # ------------------------------------------------------------------------------------ value and gradient
 

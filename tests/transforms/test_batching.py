@@ -294,3 +294,8 @@ def test_a_function_is_called_once_for_a_whole_jacobian():
         calls.clear()
         jac(f)(np.ones(50))
         assert len(calls) == count
+
+
+def test_examples_with_results_of_different_structure_are_told_of():
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="the result for an example: 2 items, where 1 are"):
+        tg.vmap(lambda x: (x,) if x > 0 else (x, x))(np.array([1.0, -1.0]))

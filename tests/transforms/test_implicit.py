@@ -80,6 +80,9 @@ def test_a_function_may_write_into_x_and_read_more_than_numbers():
 def test_refused():
     with pytest.raises(RuntimeError, match="no convergence in 50"):
         tg.fixed_point(lambda x, t: -x + t, 1.0, 1.0, max_iter=50)
+    for wrong in ({"tol": float("nan")}, {"tol": -1e-9}, {"tol": "a"}, {"max_iter": 0}, {"max_iter": 1.5}):
+        with pytest.raises((TypeError, ValueError), match=f"fixed_point: {next(iter(wrong))}="):
+            tg.fixed_point(lambda x, t: 0.5 * x + t, 1.0, 1.0, **wrong)
     w = tg.Tensor(0.5)
     with pytest.raises(TypeError, match="put it there"):
         tg.fixed_point(lambda x, t: w * x + t, 1.0, 1.0)

@@ -147,7 +147,100 @@ def test_the_modes_of_no_grad_and_backward_inside():
 
     f(x).backward()
     assert float(x.grad) == 12.0  # what was computed under no_grad is a constant
-    assert tg.jvp(f, (2.0,), (1.0,))[1] == 36.0  # forward mode is not recording
+    assert tg.jvp(f, (2.0,), (1.0,))[1] == 12.0
+
+
+def _held(make):
+    """A function of which one factor is computed under no_grad."""
+
+    def f(x):
+        with tg.no_grad():
+            y = make(x)
+        return (x * y).sum()
+
+    return f
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x * 2,
+        lambda x: tg.vmap(np.sin)(x),
+        lambda x: tg.grad(lambda u: (u**3).sum())(x),
+        lambda x: tg.value_and_grad(lambda u: (u**3).sum())(x)[0],
+        lambda x: tg.jvp(np.sin, (x,), (x,))[1],
+        lambda x: tg.jacobian(lambda u: u[:2] * x[:2])(x).sum(),
+        lambda x: tg.vjp(np.sin, x)[1](x)[0],
+        lambda x: tg.linearize(np.sin, x)[1](x),
+    ],
+)
+def test_what_is_computed_under_no_grad_is_constant_in_both_modes(make):
+    f, x, v = _held(make), np.array([0.5, -1.2, 2.0]), np.array([1.0, 2.0, -0.5])
+    np.testing.assert_array_equal(tg.jacfwd(f)(x), tg.jacrev(f)(x))
+    np.testing.assert_allclose(tg.jvp(f, (x,), (v,))[1], tg.linearize(f, x)[1](v), rtol=1e-14)
+    np.testing.assert_array_equal(tg.hvp(f, (x,), (v,)), 0 * x)
+    np.testing.assert_array_equal(tg.vhp(f, (x,), (v,)), 0 * x)
+    np.testing.assert_array_equal(tg.hessian(f)(x), np.zeros((3, 3)))
+    with tg.no_grad():  # outside, it stops nothing
+        np.testing.assert_array_equal(tg.jacfwd(np.sin)(x), np.diag(np.cos(x)))
+        np.testing.assert_array_equal(tg.jacfwd(f)(x), tg.jacrev(f)(x))
+
+
+def test_writing_under_no_grad_makes_a_constant_in_both_modes():
+    def f(x):
+        with tg.no_grad():
+            x[0] = x[0] * 3
+        return (x * x).sum()
+
+    def g(x):
+        with tg.no_grad():
+            x -= 0.1 * x
+        return (x * x).sum()
+
+    x = np.array([0.5, -1.2, 2.0])
+    for h in (f, g):
+        np.testing.assert_array_equal(tg.jacfwd(h)(x), tg.jacrev(h)(x))
+
+
+def test_a_hook_reads_the_argument_of_the_function_it_is_in():
+    def f(x):
+        x.register_hook(lambda g: g * x)
+        return (x * x).sum()
+
+    x, v = np.array([0.5, -1.2, 2.0]), np.array([1.0, 2.0, -0.5])
+    np.testing.assert_allclose(tg.grad(f)(x), 2 * x * x)
+    np.testing.assert_allclose(tg.jvp(tg.grad(f), (x,), (v,))[1], 4 * x * v)
+    np.testing.assert_allclose(tg.hvp(f, (x,), (v,)), 4 * x * v)
+    with pytest.raises(RuntimeError, match=r"register_hook: .*write tg.stop_gradient"):
+        tg.hessian(f)(x)
+    np.testing.assert_allclose(
+        tg.vmap(tg.grad(lambda x: f(x * 1.0)))(np.stack([x, v])), np.stack([2 * x * x, 2 * v * v])
+    )
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lambda x: tg.grad(lambda y: y * y)(x),
+        lambda x: tg.value_and_grad(lambda y: y * y)(x)[0],
+        lambda x: tg.jvp(lambda y: y * y, (x,), (1.0,))[1],
+        lambda x: tg.jvp(lambda y: y * y, (1.0,), (x,))[1],
+        lambda x: tg.vjp(lambda y: y * y, 3.0)[1](x)[0],
+        lambda x: tg.linearize(lambda y: y * y, 3.0)[1](x),
+        lambda x: tg.vmap(lambda y, z: y * z, in_axes=(0, None))(np.ones(2), x),
+        lambda x: tg.hessian(lambda y: y**3)(x),
+    ],
+)
+@pytest.mark.parametrize("mode", [forward, batched])
+def test_a_value_in_a_thread_of_its_own_is_refused(inner, mode):
+    from concurrent.futures import ThreadPoolExecutor
+
+    def f(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(inner, x).result().sum()
+
+    with pytest.raises(RuntimeError, match="in a thread, start that in"):
+        mode(f)(2.0)
 
 
 def test_threads_do_not_meet():
@@ -263,3 +356,31 @@ def test_a_transform_of_what_is_written_into_inside():
     assert f(tg.Tensor(3.0)).item() == want(3.0)
     for first in (tg.grad(f)(3.0), tg.jvp(f, (3.0,), (1.0,))[1], tg.vmap(tg.grad(f))(np.array([3.0]))[0]):
         assert first == tg.grad(want)(3.0)
+
+
+CONSTANTS = {
+    "detach": lambda x: x.detach().numpy(),
+    "twice": lambda x: x.detach().detach(),
+    "stop_gradient": lambda x: tg.stop_gradient(x).numpy(),
+    "floor": lambda x: np.floor(x).numpy(),
+    "round": lambda x: np.round(x).detach(),
+    "sign": lambda x: np.sign(x * x.sum()).numpy(),
+    "compared": lambda x: (x > 0).numpy(),
+    "cast": lambda x: x.astype(int).numpy(),
+    "argmax": lambda x: np.argmax(x).item(),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_constant_is_a_tensor_in_both_modes(name):
+    def f(x):
+        return (x * CONSTANTS[name](x)).sum()
+
+    x = np.array([0.5, -1.2, 2.0])
+    np.testing.assert_array_equal(tg.jacfwd(f)(x), tg.jacrev(f)(x))
+    np.testing.assert_array_equal(tg.hvp(f, (x,), (x,)), 0 * x)
+    np.testing.assert_array_equal(tg.vhp(f, (x,), (x,)), 0 * x)
+    kept = []
+    y, _ = tg.jvp(lambda x: [kept.append(c := np.floor(x)), c][1], (x,), (x,))
+    y += 1
+    np.testing.assert_array_equal(kept[0], np.floor(x))

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph import Traced
 from ..tensor import constant
+from .levels import Nested
 from .trees import Structure, Tree, flatten
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,7 +66,7 @@ class Arguments:
 
     def checked(self, i: int, x: Any) -> Any:
         """Return an argument that can be differentiated as an array or Tensor, or say why it can't be."""
-        value: Any = x if isinstance(x, Traced) else as_array(x, lambda: self.title(i))
+        value = taken(x, lambda: self.title(i))
         if value.dtype.kind not in "fc":
             raise TypeError(
                 f"{self.title(i)} is {type(x).__name__} of dtype {value.dtype}: only floating and complex numbers can "
@@ -93,6 +94,15 @@ def function(name: str, f: Any) -> Callable[..., Any]:
     if not callable(f):
         raise TypeError(f"{name}: f is {type(f).__name__}, not a function: pass f itself, not f(x)")
     return f  # type: ignore[no-any-return]
+
+
+def taken(x: Any, what: Callable[[], str]) -> Any:
+    """Return what a transform is given: a number or an array, or a Tensor that is still alive."""
+    if not isinstance(x, Traced):
+        return as_array(x, what)
+    if isinstance(x, Nested):
+        x.alive()
+    return x
 
 
 def as_array(x: Any, what: Callable[[], str]) -> Any:
@@ -153,7 +163,7 @@ def cotangent_like(given: Any, out: Any, what: Callable[[], str]) -> Any:
     """Check a cotangent (or tangent) against what it belongs to, and give it that dtype."""
     if given is None:
         return None
-    value: Any = given if isinstance(given, Traced) else as_array(given, what)
+    value = taken(given, what)
     shape, dtype = np.shape(out), getattr(out, "dtype", np.dtype(float))
     if tuple(np.shape(value)) != tuple(shape):
         raise ValueError(

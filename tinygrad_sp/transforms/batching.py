@@ -195,7 +195,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     Notes
     -----
     A function that decides by values (``if x > 0``) can't be batched: it is called for one example after the
-    other, with a warning the first time.
+    other, with a warning the first time.  Otherwise it is called once, and what it draws by ``np.random`` is the
+    same for all examples.
 
     Examples
     --------
@@ -251,6 +252,8 @@ class _Call:
         paths = ["argument " + path[4:].replace("]", "", 1) for path in self.structure.paths()]
         sizes = {}
         for i, (x, axis, path) in enumerate(zip(self.leaves, self.axes, paths, strict=True)):
+            if isinstance(x, Nested):
+                x.alive()
             if _no_axis(f"{name}: in_axes", axis):
                 continue
             shape = np.shape(x)

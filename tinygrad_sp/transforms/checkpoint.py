@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from ..sweep import sweep
 from .arguments import function
 from .batching import Batched, batch_of
 from .dual import Dual, dual
-from .levels import DEPTH, always_recording, variable
+from .levels import DEPTH, always_recording, at_depth, variable
 from .trees import Tree, flatten, tree_map, unflatten
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -97,7 +96,7 @@ class _Again:
 
     def __call__(self) -> list[Any]:
         """Record the call; return the Tensors that it gives."""
-        with _at_depth(self.depth), always_recording():
+        with at_depth(self.depth), always_recording():
             atoms = _atoms(flatten(self.run())[0])
         same = len(atoms) == len(self.samples)
         if not same or not all(_alike(_sample(a), s) for a, s in zip(atoms, self.samples, strict=True)):
@@ -106,15 +105,6 @@ class _Again:
                 "it a seed), nor read what is changed before the backward pass (pass that as an argument)"
             )
         return atoms
-
-
-@contextmanager
-def _at_depth(depth: int) -> Iterator[None]:
-    token = DEPTH.set(max(depth, DEPTH.get()))
-    try:
-        yield
-    finally:
-        DEPTH.reset(token)
 
 
 class _Checkpoint(Op):

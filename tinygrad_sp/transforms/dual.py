@@ -18,7 +18,7 @@ from ..hotpath import STRAIGHT
 from ..modes import MODE
 from ..record import explained
 from .batching import batch_of
-from .levels import DEPTH, Nested, lower
+from .levels import DEPTH, Nested, lower, still
 from .pieces import is_large
 from .pushing import added, fitted, pushed, unleaked
 
@@ -56,8 +56,12 @@ class Dual(Nested, internal=True):
             else:
                 primals.append(lower(x))
                 tangents.append(None)
+        mode = MODE.get()
+        if mode is not None and not mode.recording:
+            out = apply(op, primals, params)
+            return tuple(map(self.still, out)) if type(out) is tuple else self.still(out)
         out, dots = pushed(op, primals, tangents, params, masked)
-        if MODE.get() is not None:
+        if mode is not None:
             watched(op, primals, params, out, tangents, dots)
         if type(out) is not tuple:
             return self.with_tangent(out, dots, masked)
@@ -66,10 +70,15 @@ class Dual(Nested, internal=True):
     def with_tangent(self, value: Any, tangent: Any, masked: bool) -> Any:
         """Make a value of this level; without a tangent it is a constant and stays below."""
         if tangent is None or value.dtype.kind not in "fc":
-            return value
+            return self.still(value)
         if type(tangent) is not _float64 or type(value) is not _float64:
             tangent = fitted(tangent, value)
         return dual(type(self), value, tangent, masked)
+
+    @classmethod
+    def still(cls, value: Any) -> Any:
+        """Return a constant: to the user a Tensor, to a level above as it is."""
+        return still(value) if DEPTH.get() == cls.level else value
 
     def finite(self) -> Any:
         """Say where value and tangent are finite."""
@@ -109,7 +118,7 @@ def _straight(kind: type[Any], level: int) -> tuple[Any, Any]:
             dot = unleaked(dot, t)
         if type(dot) is not _float64 or type(out) is not _float64:
             if out.dtype.kind not in "fc":
-                return out
+                return kind.still(out)
             dot = fitted(dot, out)
         result = new(kind)
         result.under, result.tangent, result.masked, result.node = out, dot, masked, None
@@ -148,7 +157,7 @@ def _straight(kind: type[Any], level: int) -> tuple[Any, Any]:
                 dot = dot + part if type(part) is _float64 else added(dot, part, (out, vx, vy, tx, ty))
         if type(dot) is not _float64 or type(out) is not _float64:
             if out.dtype.kind not in "fc":
-                return out
+                return kind.still(out)
             dot = fitted(dot, out)
         result = new(kind)
         result.under, result.tangent, result.masked, result.node = out, dot, masked, None

@@ -12,7 +12,7 @@ from ..graph import Traced
 from .arguments import Arguments, arrays_of, cotangent_like, own, with_aux
 from .dual import Dual, dual
 from .leaving import at_level, warn, watching
-from .levels import DEPTH, deeper, lower
+from .levels import DEPTH, always_recording, deeper, lower, recorded
 from .reverse import pullback
 from .trees import Tree, flatten, tree_map, unflatten
 
@@ -66,7 +66,7 @@ def pushforward(
     """Do what `jvp` does, under another name."""
     given, moved = along(name, f, primals, tangents)
     tensors = given.tensors or any(isinstance(t, Traced) and not t.level for t in moved)
-    with deeper() as level:
+    with always_recording(), deeper() as level:
         kind = Dual.at(level)
         duals = [dual(kind, lower(x), lower(t), False) for x, t in zip(given.leaves, moved, strict=True)]
         with watching() as left:
@@ -79,10 +79,11 @@ def pushforward(
     tensors = tensors and not DEPTH.get()
     # Others may hold what went in, and what in the results is no Dual; all else the ops have made.
     shared = [*given.leaves, *moved, *(x for x in flatten((out, aux))[0] if not isinstance(x, Dual))]
+    shared += [x._taken() for x in shared if isinstance(x, Traced) and not x.level]
 
     def part(tree: Tree, take: Callable[[Any], Any]) -> Tree:
         leaves, structure = flatten(tree)
-        mine = own([take(x) for x in leaves], tensors, shared, fresh=True)
+        mine = own([recorded(take(x)) for x in leaves], tensors, shared, fresh=True)
         shared.extend(mine)
         return unflatten(structure, mine)
 

@@ -64,6 +64,10 @@ def fixed_point(
     (np.float64(2.0), np.float64(0.25), np.float64(-0.03125))
     """
     function("fixed_point", f)
+    if tol is not None and not (isinstance(tol, (int, float, np.number)) and tol >= 0):
+        raise ValueError(f"fixed_point: tol={tol!r}; a relative change from 0 on is wanted, or None")
+    if not isinstance(max_iter, (int, np.integer)) or max_iter < 1:
+        raise ValueError(f"fixed_point: max_iter={max_iter!r}; a whole number from 1 on is wanted")
     start, structure = flatten(x0)
     start = [x if isinstance(x, Traced) else as_array(x, lambda: "fixed_point: x0") for x in start]
     for x in flatten(theta)[0]:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, wraps
 from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 
 from ..cotangent import finite
 from ..graph import Node, Op, Traced, make_tensor, plain
-from ..modes import MODE, Mode, mode_is
+from ..modes import MODE, Mode, mode_is, recording
 from ..record import record
 from ..tensor import Tensor, constant
 from .trees import tree_map
@@ -34,6 +34,16 @@ def deeper() -> Iterator[int]:
     token = DEPTH.set(level)
     try:
         yield level
+    finally:
+        DEPTH.reset(token)
+
+
+@contextmanager
+def at_depth(level: int) -> Iterator[None]:
+    """Work where values of a level are alive: for a function of the user's that reads them, when it is called late."""
+    token = DEPTH.set(max(level, DEPTH.get()))
+    try:
+        yield
     finally:
         DEPTH.reset(token)
 
@@ -79,6 +89,13 @@ class Nested(Tensor, internal=True):
     def _everything(self) -> Any:
         under = self.under
         return under._everything() if isinstance(under, Traced) else under
+
+    def _become(self, other: Any, what: str) -> None:
+        other = self._fitting(other, what)
+        if other.level:
+            other._replace(self, what)
+        else:
+            remade(other, self)
 
     def _replace(self, other: Any, what: str) -> None:
         if other.node is not None and not other.level:
@@ -191,7 +208,28 @@ class Variable(Nested, internal=True):
 
     __slots__ = ()
 
-    register_hook = Tensor.register_hook  # type: ignore[assignment]
+    def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:  # type: ignore[override]
+        """Call a hook with the cotangent, which is of the level below; it may read values of this level."""
+        kind, level = type(self), self.level
+
+        @wraps(hook)
+        def below(grad: Any) -> Any:
+            with at_depth(level):
+                new = hook(grad)
+            if DEPTH.get() < level:
+                return strip(level)(new)
+            part = new  # in a batch of pulls, which has opened a level with this number
+            while isinstance(part, Nested):
+                if type(part) is kind:
+                    raise RuntimeError(
+                        "register_hook: the hook reads a value of the function that is being differentiated, while "
+                        "many cotangents are pulled at once (jacobian, hessian): write tg.stop_gradient(x) there, or "
+                        "take tg.grad, tg.hvp or tg.jacfwd"
+                    )
+                part = part.under
+            return new
+
+        return Tensor.register_hook(self, below if callable(hook) else hook)
 
     @property
     def requires_grad(self) -> bool:
@@ -253,9 +291,19 @@ def stop_gradient(x: Any) -> Any:
     return tree_map(_stopped, x)
 
 
+def still(value: Any) -> Any:
+    """Return a constant as a Tensor, as at level 0: what is written for Tensors (`numpy`, `detach`) goes on."""
+    return value if isinstance(value, Traced) else constant(value)
+
+
+def recorded(x: Any) -> Any:
+    """Return a result of a transform; under `no_grad` constant, as what any op gives there."""
+    return x if recording() or not isinstance(x, Traced) else stop_gradient(x)
+
+
 def _stopped(x: Any) -> Any:
     if isinstance(x, Nested):
-        return x.stopped() if hasattr(x, "stopped") else _stopped(x.under)
+        return x.stopped() if hasattr(x, "stopped") else still(_stopped(x.under))
     return constant(x._taken()) if isinstance(x, Traced) else x
 
 

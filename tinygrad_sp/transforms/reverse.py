@@ -21,7 +21,7 @@ from ..sweep import Plan, plan_sweep, sweep
 from ..tensor import Tensor, constant
 from .arguments import Argnums, Arguments, arrays_of, cotangent_like, describe, own, what_came, with_aux
 from .leaving import at_level, reached, warn, watching
-from .levels import DEPTH, Variable, always_recording, deeper, lower, strip, variable
+from .levels import DEPTH, Variable, always_recording, deeper, lower, recorded, strip, variable
 from .trees import Tree, flatten, unflatten
 
 _POSITIVE: Op = positive.op  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ class Tape:
             x = constant(x._taken()) if self.tensors else x._taken()
         if type(x) is np.ndarray and self.keep:
             return np.array(x)[()]
-        return x if isinstance(x, Traced) else own([x], False, self.given)[0]
+        return recorded(x) if isinstance(x, Traced) else own([x], False, self.given)[0]
 
     def result(self) -> Tree:
         """Return the results as the user gets them."""

@@ -59,8 +59,8 @@ class Structure:
         if self.kind is type(None):
             return []
         if len(tree) != len(self.keys) or (isinstance(tree, dict) and set(tree) != set(self.keys)):
-            names = list(tree) if isinstance(tree, dict) else f"{len(tree)} items"
-            raise ValueError(f"{what}: {names}, where {list(self.keys)} are wanted")
+            came, wanted = self._unlike(tree)
+            raise ValueError(f"{what}: {came}, where {wanted} are wanted")
         pairs = zip(self.keys, self.children, strict=True)
         return [leaf for key, child in pairs for leaf in child.like(tree[key], f"{what}[{key!r}]")]
 
@@ -71,11 +71,14 @@ class Structure:
         if isinstance(prefix, dict) != issubclass(self.kind, dict):
             raise TypeError(f"{what}: {type(prefix).__name__} for a {self.kind.__name__}; give it the same containers")
         if len(prefix) != len(self.keys) or (isinstance(prefix, dict) and set(prefix) != set(self.keys)):
-            came = list(prefix) if isinstance(prefix, dict) else f"{len(prefix)} items"
-            wanted = list(self.keys) if isinstance(prefix, dict) else len(self.keys)
+            came, wanted = self._unlike(prefix)
             raise ValueError(f"{what}: {came}, where {wanted} are wanted")
         parts = [prefix[key] for key in self.keys] if isinstance(prefix, dict) else list(prefix)
         return [x for part, child in zip(parts, self.children, strict=True) for x in child.spread(part, what)]
+
+    def _unlike(self, tree: Any) -> tuple[Any, Any]:
+        """Say what there is in a container, and what should be."""
+        return (list(tree), list(self.keys)) if isinstance(tree, dict) else (f"{len(tree)} items", len(self.keys))
 
 
 LEAF = Structure(None, (), ())
