@@ -48,6 +48,8 @@ def gradients(function, *values, cotangent=None, order=1):
         (lambda x: np.heaviside(x, 0.5), ([-1.0, 0.0, 1.0],), [0, 0, 0]),
         (lambda h: np.heaviside([-1.0, 0.0, 1.0], h), (0.5,), 1),
         (lambda x: np.sort(x), ([2.0, 1.0, 2.0],), [1, 1, 1]),
+        (np.fmod, ([1.0, -1.0, -7.0], [0.1, 0.1, -2.0]), [[1, 1, 1], [-9, 9, -3]]),  # 1.0 / 0.1 is rounded to 10
+        (np.remainder, ([1.0, -1.0, -7.0], [0.1, 0.1, -2.0]), [[1, 1, 1], [-9, 10, -3]]),
     ],
 )
 def test_first_derivative_at_kinks(function, values, wanted):
@@ -134,6 +136,23 @@ def test_nan_and_infinity_stay_what_they_are():
     assert gradients(np.hypot, [1e300], [1e300])[0] == pytest.approx(0.5**0.5)
 
 
+@pytest.mark.parametrize(
+    ("function", "values", "wanted"),
+    [
+        (np.hypot, ([np.inf, 1.0, -np.inf], [1.0, np.inf, 0.0]), [[1, 0, -1], [0, 1, 0]]),
+        (np.arctan2, ([1.0, 1.0, np.inf, np.inf], [np.inf, -np.inf, 1.0, np.inf]), [[0] * 4, [0] * 4]),
+        (np.power, ([np.inf, -np.inf, np.inf], [-1.0, -2.0, 1.0]), [[0, 0, 1], [0, 0, np.inf]]),
+        (np.divide, ([0.0, 1e-320, 1.0], [1e-310, 1e-310, np.inf]), [[np.inf, np.inf, 0], [0, -1e300, 0]]),
+    ],
+)
+@np.errstate(all="ignore")
+def test_infinite_and_subnormal_arguments(function, values, wanted):
+    """The limit, where there is one; each alone, and in an array with ordinary numbers."""
+    np.testing.assert_allclose(gradients(function, *values), wanted, rtol=1e-4)
+    for i, numbers in enumerate(zip(*values, strict=True)):
+        np.testing.assert_allclose(gradients(function, *numbers), [w[i] for w in wanted], rtol=1e-4)
+
+
 def second(function, *values):
     """Return the second derivatives with respect to the last variable and, first, the first one."""
     xs = [tg.Tensor(v) for v in values]
@@ -167,6 +186,8 @@ def test_second_derivatives_of_inverse_functions_keep_their_digits_near_zero(x):
 def test_second_derivatives_of_inverse_functions_at_the_ends():
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(second(np.arcsin, [1.0, -1.0]), [np.inf, -np.inf])
+        np.testing.assert_array_equal(second(np.arccosh, [1.0]), [-np.inf])
+        np.testing.assert_array_equal(second(np.arctan, [np.inf, -np.inf]), [0, 0])
 
 
 @pytest.mark.parametrize(("x", "y"), [(1.0, 1e-8), (1e-8, 1.0), (2.0, 1e8), (3.0, 4.0), (0.0, 0.0)])

@@ -511,6 +511,20 @@ def test_the_reciprocal_of_gamma_has_a_derivative_at_its_zeros():
     assert sc.gammasgn(tg.Tensor([-0.5, 2.0])).node is None
 
 
+@pytest.mark.parametrize(("f", "height", "rate"), [(sc.erf, 4, 1), (sc.erfc, 4, 1), (sc.ndtr, 0.5, 0.5)])
+def test_the_bell_is_flat_at_infinity_and_keeps_its_digits_before(f, height, rate):
+    first, second = twice(f, np.array([-np.inf, np.inf]))
+    assert not first.any() and not second.any()
+    with mpmath.workdps(40):
+        want = float(mpmath.sqrt(height / mpmath.pi) * mpmath.exp(-rate * mpmath.mpf(25.7) ** 2))
+    np.testing.assert_allclose(abs(twice(f, np.array([25.7]))[0]), want, rtol=4e-16)
+
+
+def test_the_reciprocal_of_gamma_is_flat_at_infinity():
+    first, second = twice(sc.rgamma, np.array([np.inf, 200.0]))
+    assert not first.any() and not second.any()
+
+
 @pytest.mark.parametrize("dtype", (np.float16, np.float32, np.float64))
 def test_log_ndtr_far_out_twice(dtype):
     x = tg.Tensor(np.array([-np.inf, -3e4, -1000, 100, np.inf], dtype))

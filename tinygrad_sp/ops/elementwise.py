@@ -220,8 +220,8 @@ def _power_x(g: Any, _out: Any, x: Any, y: Any) -> Any:
 
 
 def _power_y(g: Any, out: Any, x: Any, y: Any) -> Any:
-    """x**y * log(x); 0 where x = 0 and y >= 0."""
-    flat = (x == 0) & (np.real(y) >= 0)
+    """x**y * log(x); 0 where x = 0 and y >= 0, and where x is infinite and y < 0."""
+    flat = ((x == 0) & (np.real(y) >= 0)) | (np.isinf(x) & (np.real(y) < 0))
     return g * np.where(flat, 0.0, out * np.log(np.where(flat, 1.0, x)))
 
 
@@ -251,6 +251,11 @@ def _tie(x: Any, y: Any) -> Any:
     return (x == y) | ((x != x) & (y != y))
 
 
+def _whole_part(x: Any, y: Any) -> Any:
+    """trunc(x/y) of the exact quotient: x/y itself may be rounded up to the next whole number."""
+    return np.sign(x) * np.sign(y) * np.floor_divide(np.abs(x), np.abs(y))
+
+
 def _squares_fit(*arrays: Any) -> bool:
     """Whether these are NumPy's numbers whose squares are neither infinite nor NaN, nor is the sum of two."""
     for x in arrays:
@@ -269,6 +274,11 @@ def _squares_fit(*arrays: Any) -> bool:
 def _length(x: Any, y: Any) -> Any:
     """hypot(x, y), 1 at the origin."""
     return np.hypot(x, y) + ((x == 0) & (y == 0))
+
+
+def _cosine_value(x: Any, y: Any) -> Any:
+    """The quotient x / hypot(x, y), 0 at the origin; its limit where x alone is infinite."""
+    return np.where(np.isinf(x) & np.isfinite(y), np.sign(x), x / _length(x, y))[()]
 
 
 def _cosine_x(g: Any, _out: Any, x: Any, y: Any) -> Any:
@@ -302,13 +312,13 @@ def _square(x: Any, y: Any) -> Any:
     return square if square.min() > (1e-290 if square.dtype.char == "d" else 1e-28) else None
 
 
-def _over_square(g: Any, a: Any, x: Any, y: Any) -> Any:
-    """G * a / (x*x + y*y) for a = x or y, without overflow or underflow on the way."""
+def _over_square(g: Any, x: Any, y: Any) -> Any:
+    """G * x / (x*x + y*y) without overflow or underflow on the way; 0 at infinity."""
     square = _square(x, y)
     if square is not None:
-        return g * (a / square)
+        return g * (x / square)
     length = np.hypot(x, y)
-    return g * (a / length) / length
+    return g * np.where(length == np.inf, 0.0, x / length) / length
 
 
 def _turn(tangents: Any, _out: Any, y: Any, x: Any) -> Any:
@@ -317,13 +327,13 @@ def _turn(tangents: Any, _out: Any, y: Any, x: Any) -> Any:
     square = _square(x, y)
     if square is not None and t is not None and u is not None:
         return t * (x / square) - u * (y / square)
-    parts = (0.0 if t is None else _over_square(t, x, x, y), 0.0 if u is None else _over_square(u, y, x, y))
+    parts = (0.0 if t is None else _over_square(t, x, y), 0.0 if u is None else _over_square(u, y, x))
     return parts[0] - parts[1]
 
 
 def _share_of_length(g: Any, out: Any, a: Any, b: Any) -> Any:
     """G * a / hypot(a, b), 0 at the origin."""
-    if type(out) is np.ndarray and type(a) is np.ndarray and out.size and out.min() > 0:
+    if type(out) is np.ndarray and type(a) is np.ndarray and out.size and out.min() > 0 and out.max() < np.inf:
         return g * (a / out)
     return g * _cosine(a, b)
 
@@ -354,7 +364,7 @@ def _none(g: Any, _out: Any, _x: Any, _y: Any) -> Any:
 # Ops for rules: in what they are composed of, derivatives would cancel (of 1 - x and 1 + x, of x and hypot(x, y)).
 _one_minus_square: Any = elementwise(lambda x: (1 - x) * (1 + x), lambda g, _o, x: g * (-2 * x),
                                      name="one_minus_square", doc="1 - x*x, also where that cancels.")
-_cosine: Any = elementwise(lambda x, y: x / _length(x, y), _cosine_x, _cosine_y, name="cosine",
+_cosine: Any = elementwise(_cosine_value, _cosine_x, _cosine_y, name="cosine",
                            doc="x / hypot(x, y), 0 at the origin: "
                                "d/dx = y**2/hypot(x, y)**3, d/dy = -x*y/hypot(x, y)**3.")
 
@@ -364,7 +374,7 @@ subtract = elementwise(np.subtract, lambda g, _o, _x, _y: g, lambda g, _o, _x, _
                        note="d/dx = 1, d/dy = -1.")
 multiply = elementwise(np.multiply, lambda g, _o, _x, y: g * y, lambda g, _o, x, _y: g * x, kernel=operator.mul,
                        note="d/dx = y, d/dy = x.")
-divide = elementwise(np.divide, lambda g, _o, _x, y: g / y, lambda g, out, _x, y: -(g / y) * out,
+divide = elementwise(np.divide, lambda g, _o, _x, y: g / y, lambda g, out, _x, y: -g * (out / y),
                      kernel=operator.truediv, note="d/dx = 1/y, d/dy = -x/y**2.")
 power = elementwise(np.power, _power_x, _power_y, kernel=shared(operator.pow),
                     note="d/dx = y*x**(y-1), 0 at y = 0; d/dy = x**y*log(x), 0 at x = 0, y >= 0.")
@@ -372,7 +382,7 @@ float_power = elementwise(np.float_power, _power_x, _power_y,
                          note="As power, in float64 at least: d/dx = y*x**(y-1), d/dy = x**y*log(x).")
 remainder = elementwise(np.remainder, lambda g, _o, _x, _y: g, lambda g, _o, x, y: -g * np.floor_divide(x, y),
                         kernel=operator.mod, note="d/dx = 1, d/dy = -floor(x/y), where x/y is no integer.")
-fmod = elementwise(np.fmod, lambda g, _o, _x, _y: g, lambda g, _o, x, y: -g * np.trunc(x / y),
+fmod = elementwise(np.fmod, lambda g, _o, _x, _y: g, lambda g, _o, x, y: -g * _whole_part(x, y),
                    note="d/dx = 1, d/dy = -trunc(x/y), where x/y is no integer.")
 negative = elementwise(np.negative, lambda g, _o, _x: -g, kernel=operator.neg, note="d/dx = -1.")
 positive = elementwise(np.positive, lambda g, _o, _x: g, kernel=operator.pos, note="d/dx = 1.")
@@ -399,13 +409,13 @@ arcsin = elementwise(np.arcsin, lambda g, _o, x: g / np.sqrt(_one_minus_square(x
 arccos = elementwise(np.arccos, lambda g, _o, x: -g / np.sqrt(_one_minus_square(x)), note="d/dx = -1/sqrt(1 - x*x).")
 arctan = elementwise(np.arctan, lambda g, _o, x: _over_one_plus_square(g, x), note="d/dx = 1/(1 + x*x).")
 arctan2 = elementwise(np.arctan2,
-                      lambda g, _o, y, x: _over_square(g, x, x, y), lambda g, _o, y, x: -_over_square(g, y, x, y),
+                      lambda g, _o, y, x: _over_square(g, x, y), lambda g, _o, y, x: -_over_square(g, y, x),
                       tangent=_turn,
                       note="The angle of (y, x): d/dx = y/(x*x + y*y), d/dy = -x/(x*x + y*y); NaN at the origin.")
 sinh = elementwise(np.sinh, lambda g, _o, x: g * cosh(x), note="d/dx = cosh(x).")
 cosh: Callable[..., Any] = elementwise(np.cosh, lambda g, _o, x: g * sinh(x), note="d/dx = sinh(x).")
 arcsinh = elementwise(np.arcsinh, lambda g, _o, x: g / _root_one_plus_square(x), note="d/dx = 1/sqrt(1 + x*x).")
-arccosh = elementwise(np.arccosh, lambda g, _o, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1, 1e3),
+arccosh = elementwise(np.arccosh, lambda g, _o, x: g / np.sqrt(x - 1) / np.sqrt(x + 1), domain=(1, 1e3),
                       note="d/dx = 1/sqrt(x*x - 1).")
 arctanh = elementwise(np.arctanh, lambda g, _o, x: g / _one_minus_square(x), note="d/dx = 1/(1 - x*x).")
 hypot = elementwise(np.hypot, lambda g, out, x, y: _share_of_length(g, out, x, y),
