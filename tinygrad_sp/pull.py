@@ -87,7 +87,7 @@ class Pull:
             for x, p in zip(arrays, parents, strict=True)
         ]
         if type(out) is tuple:
-            return tuple(lift(part, picked(node, i, part)) for i, part in enumerate(out)), found
+            return tuple(lift(part, picked(node, i, out)) for i, part in enumerate(out)), found
         return out if out is None or type(out) is Node else lift(out, node), found
 
     def add(self, node: Node, i: int, grad: Any, parent: Node, cotangent: Any) -> None:

@@ -79,7 +79,7 @@ def record(owner: Traced, op: Op, arrays: Sequence[Any], params: dict[str, Any])
         mode.watch(op, values, params, out, node)
     if type(out) is not tuple:
         return owner._lift(out, node)
-    return tuple(owner._lift(part, node and picked(node, i, part)) for i, part in enumerate(out))
+    return tuple(owner._lift(part, node and picked(node, i, out)) for i, part in enumerate(out))
 
 
 def make_node(
@@ -137,32 +137,26 @@ class _Pick(Op):
     holomorphic = False
 
     @staticmethod
-    def forward(bundle: Any, *, i: int) -> Any:
+    def forward(bundle: Any, *, i: int, of: int) -> Any:  # noqa: ARG004
         return bundle[i]
 
     @staticmethod
-    def backward(grad: Any, _out: Any, _bundle: Any, *, i: int) -> Any:
-        return Bundle([None] * i + [grad])
+    def backward(grad: Any, _out: Any, _bundle: Any, *, i: int, of: int) -> Any:
+        return Bundle([None] * i + [grad] + [None] * (of - 1 - i))
 
 
-def picked(node: Node, i: int, value: Array) -> Node:
+def picked(node: Node, i: int, values: Sequence[Array]) -> Node:
     """Make the node of one of several results."""
     pick: Node = new(Node)
-    pick.op, pick.form, pick.age = _Pick.op, form_of(value), next_age()
+    pick.op, pick.form, pick.age = _Pick.op, form_of(values[i]), next_age()
     pick.code, pick.at = node.code, node.at
-    pick.rest = ((node,), None, (None,), {"i": i})
+    pick.rest = ((node,), None, (None,), {"i": i, "of": len(values)})
     return pick
 
 
 class Bundle(tuple[Any, ...]):
-    """The cotangents of several results, None where there is none (also past the end)."""
+    """The cotangents of several results, None where there is none."""
 
     def __add__(self, other: Any) -> Bundle:
-        long, short = (self, other) if len(self) >= len(other) else (other, self)
-        return Bundle(
-            b if a is None else a if b is None else a + b
-            for a, b in zip(long, tuple(short) + (None,) * (len(long) - len(short)), strict=True)
-        )
-
-    def __getitem__(self, i: Any) -> Any:
-        return None if isinstance(i, int) and i >= len(self) else tuple.__getitem__(self, i)
+        pairs = zip(self, other, strict=True)
+        return Bundle(b if a is None else a if b is None else a + b for a, b in pairs)

@@ -299,3 +299,8 @@ def test_a_function_is_called_once_for_a_whole_jacobian():
 def test_examples_with_results_of_different_structure_are_told_of():
     with pytest.warns(UserWarning), pytest.raises(ValueError, match="the result for an example: 2 items, where 1 are"):
         tg.vmap(lambda x: (x,) if x > 0 else (x, x))(np.array([1.0, -1.0]))
+
+
+def test_a_keyword_that_is_no_batch_says_how_to_share_it():
+    with pytest.raises(ValueError, match=r"argument 'mode' has shape .*functools.partial"):
+        tg.vmap(lambda x, *, mode: x if mode else -x)(np.ones(2), mode=True)

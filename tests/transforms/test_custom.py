@@ -444,3 +444,49 @@ def test_threads_register_hooks_while_others_sweep():
             list(pool.map(work, range(8)))
     finally:
         setswitchinterval(interval)
+
+
+class Both(tg.Op):
+    """A product and a sum."""
+
+    def forward(x, y):
+        return x * y, x + y
+
+    def backward(grad, _out, x, y):
+        product, total = (0.0 if g is None else g for g in grad)
+        return product * y + total, product * x + total
+
+
+@pytest.mark.parametrize(("i", "slope", "bend"), [(0, 3.0, 0.0), (1, 1.0, 0.0)])
+def test_a_rule_gets_a_cotangent_or_none_for_every_result(i, slope, bend):
+    def f(x):
+        return Both.apply(x, 3.0)[i]
+
+    assert tg.grad(f)(2.0) == tg.jvp(f, (2.0,), (1.0,))[1] == slope
+    assert tg.grad(tg.grad(f))(2.0) == tg.hvp(f, (2.0,), (1.0,)) == bend
+
+
+def _with_tangent(rule):
+    class Total(tg.Op):
+        def forward(x):
+            return x.sum()
+
+        def backward(grad, _out, x):
+            return grad * np.ones_like(x)
+
+        def tangent(tangents, _out, _x):
+            return rule(tangents[0])
+
+    return lambda: tg.jvp(Total.apply, (np.ones(3),), (np.arange(3.0),))[1]
+
+
+def test_what_a_tangent_of_the_user_s_gives():
+    assert _with_tangent(np.sum)() == _with_tangent(lambda t: float(t.sum()))() == 3.0
+    assert _with_tangent(lambda *_: None)() == 0.0
+    for wrong, words in (
+        (lambda t: t, r"shape \(3,\), the result has shape \(\)"),
+        (lambda *_: [1.0], "list"),
+        (lambda *_: "a", "str"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=f"Total.tangent returned {words}"):
+            _with_tangent(wrong)()

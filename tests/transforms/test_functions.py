@@ -1,7 +1,7 @@
 """grad, vjp, jvp and their relatives: what goes in, what comes out, and what is refused."""
 
 import math
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import Counter, OrderedDict, defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -426,3 +426,21 @@ def test_linearize_with_results_of_integers():
     tangent = push(1.0)
     assert y[0] == 9.0 and tangent[0] == 6.0
     np.testing.assert_array_equal(tangent[1], np.zeros(3), strict=True)
+
+
+class Counted(Counter):
+    pass
+
+
+class Pair(tuple):
+    __slots__ = ()
+
+    def __new__(cls, a, b):
+        return super().__new__(cls, (a, b))
+
+
+@pytest.mark.parametrize(("given", "i", "j"), [(Counted(a=2.0, b=3.0), "a", "b"), (Pair(2.0, 3.0), 0, 1)])
+def test_containers_of_a_class_of_its_own(given, i, j):
+    found = tg.grad(lambda p: p[i] * p[j] ** 2)(given)
+    assert type(found) is type(given) and len(found) == 2
+    assert (found[i], found[j]) == (9.0, 12.0)

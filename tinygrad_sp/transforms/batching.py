@@ -258,10 +258,10 @@ class _Call:
                 continue
             shape = np.shape(x)
             if not -len(shape) <= axis < len(shape):
-                raise ValueError(
-                    f"{name}: {path} has shape {shape}, no axis {axis}; give in_axes=None for an argument that all "
-                    "share"
-                )
+                how = "in_axes=None for an argument that all share"
+                if path.startswith("argument '"):
+                    how = "a keyword argument that all share before, by functools.partial"
+                raise ValueError(f"{name}: {path} has shape {shape}, no axis {axis}; give {how}")
             sizes[path] = shape[axis]
             self.leaves[i] = (
                 x if isinstance(x, Traced) else np.asarray(as_array(x, partial("{}: {}".format, name, path)))

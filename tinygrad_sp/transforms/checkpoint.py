@@ -81,8 +81,8 @@ def checkpoint(f: F) -> F:
         parents = _read_by([a.node for a in atoms], start)
         again = _Again(run, depth, [_sample(a) for a in atoms])
         node = _node(tuple(parents), again)
-        kinds = [(type(a) if a.level else None, a._taken()) for a in atoms]
-        made = iter([_made(kind, value, picked(node, i, value)) for i, (kind, value) in enumerate(kinds)])
+        kinds, values = [type(a) if a.level else None for a in atoms], [a._taken() for a in atoms]
+        made = iter([_made(kind, values[i], picked(node, i, values)) for i, kind in enumerate(kinds)])
         return unflatten(structure, [_rebuilt(x, made) for x in leaves])
 
     return checkpointed  # type: ignore[return-value]

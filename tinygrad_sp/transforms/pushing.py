@@ -47,8 +47,22 @@ def pushed(op: Op, primals: Sequence[Any], tangents: Sequence[Any], params: dict
         out = apply(op, primals, params)
         moved = tangent(tangents, out, *primals, **params)
         if moved is not NotImplemented:
-            return out, moved
+            return out, _checked(op, out, moved) if op.own else moved
     return transposed(op, primals, tangents, params)
+
+
+def _checked(op: Op, out: Any, moved: Any) -> Any:
+    """Return what a user's `tangent` gave, or say why it can't be."""
+    if type(out) is tuple and type(moved) in (tuple, list) and len(out) == len(moved):
+        return tuple(_checked(op, y, dot) for y, dot in zip(out, moved, strict=True))
+    moved = np.asarray(moved)[()] if isinstance(moved, (bool, int, float, complex)) else moved
+    if moved is not None and (type(out) is tuple or not hasattr(moved, "shape")):
+        raise TypeError(f"{op.name}.tangent returned {type(moved).__name__}: return an array for each result, or None")
+    if moved is not None and moved.shape != out.shape:
+        raise ValueError(
+            f"{op.name}.tangent returned shape {moved.shape}, the result has shape {out.shape}; return one like it"
+        )
+    return moved
 
 
 def are_plain(values: Sequence[Any]) -> bool:

@@ -35,10 +35,12 @@ class Structure:
         parts = [child.build(leaves) for child in self.children]
         if issubclass(self.kind, dict):
             filled = {} if self.empty is None else copy(self.empty)
-            filled.update(zip(self.keys, parts, strict=True))
+            for key, part in zip(self.keys, parts, strict=True):
+                filled[key] = part
             return filled
         make: Callable[..., Tree] = self.kind
-        return make(*parts) if hasattr(make, "_fields") else make(parts)
+        # A tuple's own class, named or not, may want other arguments than its items.
+        return tuple.__new__(self.kind, parts) if issubclass(self.kind, tuple) else make(parts)
 
     def paths(self, path: str = "") -> Iterator[str]:
         """Say where each leaf is: ``['w'][0]``."""
