@@ -172,7 +172,9 @@ histogramdd = _histogram(np.histogramdd)
 def _without(x: Any, substitute: float) -> Any:
     """Put a number in the place of NaN; nothing flows to it."""
     x = array(x)
-    return np.where(np.isnan(x), substitute, x).astype(x.dtype) if x.dtype.kind in "fc" else x
+    if x.dtype.kind not in "fc" or not np.isnan(everything(x)).any():
+        return x
+    return np.where(np.isnan(x), substitute, x).astype(x.dtype)
 
 
 @implements(np.nansum)
@@ -235,8 +237,9 @@ def nanstd(x: Any, /, axis: Axis = None, dtype: Any = None, ddof: float = 0, **o
 
 def _nan_extreme(x: Any, axis: Axis, reduction: Any, substitute: float, options: dict[str, Any]) -> Any:
     x = array(x)
-    result = reduction(_without(x, substitute), axis, **options)
-    if options.get("initial") is not None:
+    known = _without(x, substitute)
+    result = reduction(known, axis, **options)
+    if known is x or options.get("initial") is not None:
         return result
     lost: Any = _all(np.isnan(x), axis, keepdims=options.get("keepdims", False))
     return np.where(lost, np.nan, result) if np.any(everything(lost)) else result
