@@ -156,6 +156,55 @@ def test_a_number_has_an_axis_where_numpy_says_so(name, axis):
         f(x, axis=1)
 
 
+_VALUES = [np.array([-2.5]), np.array([[-2.5, 1.0], [3.0, -4.0]]), np.zeros((2, 0)), np.array([3, 0, 2], np.uint8)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.hypot.reduce(x, axis=-1),  # begins with 0: of one number, its absolute value
+        lambda x: np.hypot.reduce(x, axis=None, keepdims=True),
+        lambda x: np.logaddexp.reduce(x, axis=-1) if x.dtype.kind == "f" else np.bitwise_and.reduce(x),
+        lambda x: np.subtract.reduce(x, axis=-1) if x.size else np.add.reduce(x),
+        lambda x: np.partition(x, 0),
+        lambda x: np.modf(x),
+        lambda x: np.clip(x, -1, 2),
+        lambda x: np.clip(x, None, np.float32(1.5)),
+        lambda x: np.linalg.norm(x, np.inf),
+        lambda x: np.linalg.norm(x, 2),
+        lambda x: np.linalg.matrix_norm(np.atleast_2d(x), ord=1),
+        lambda x: np.cov(x),
+        lambda x: np.gradient(np.sum(x)),
+    ],
+)
+def test_edges(call):
+    for x in _VALUES:
+        assert same(call(tg.Tensor(x)), call(x)), x
+
+
+def test_the_number_that_a_reduction_begins_with_has_its_part_in_the_derivative():
+    x = tg.Tensor([-2.5, 0.0])
+    np.hypot.reduce(x[:, None], axis=1).backward([1.0, 1.0])
+    assert x.grad.tolist() == [-1, 0]
+
+
+def test_a_limit_of_clip_that_a_whole_number_meets_has_no_part():
+    limit = tg.Tensor([2.0, 3.0, 4.0])
+    np.clip(3, limit, None).sum().backward()
+    assert limit.grad.tolist() == [0, 0, 1]
+
+
+def test_a_dtype_that_would_lose_the_imaginary_part_is_refused():
+    with pytest.raises(TypeError, match=r"can't cast complex128 by the rule 'same_kind'"):
+        np.exp(tg.Tensor([1j]), dtype=np.float32)
+    assert np.exp(tg.Tensor([1j]), dtype=np.float32, casting="unsafe").item() == 1
+
+
+def test_a_place_outside_is_named():
+    with pytest.raises(ValueError, match="partition: kth=5 of 2 elements; numbers from -2 to 1 are wanted"):
+        np.partition(tg.Tensor([1.0, 2.0]), 5)
+
+
 @pytest.mark.parametrize(
     "call",
     [

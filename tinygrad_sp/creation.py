@@ -13,7 +13,7 @@ import numpy as np
 
 from .dispatch import implements
 from .graph import Op, Traced
-from .ops.axes import has_tensor, on_cpu
+from .ops.arguments import has_tensor, on_cpu
 from .ops.joining import stack
 from .ops.shape import broadcast_to, moveaxis
 from .tensor import Tensor, checked_array, constant, exposed

@@ -81,7 +81,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
     if kwargs.pop("where", True) is not True:
         raise TypeError(f"np.{name}(..., where=...) of a Tensor: write np.where(condition, np.{name}(t), t)")
     dtype = kwargs.pop("dtype", None) if method == "__call__" else None
-    for option in ("casting", "order", "subok"):
+    casting = kwargs.pop("casting", "same_kind")
+    for option in ("order", "subok"):
         kwargs.pop(option, None)
     if method in ("reduce", "accumulate"):
         kwargs.setdefault("axis", 0)  # the functions np.sum ... begin with all axes, these methods with the first
@@ -89,15 +90,26 @@ def call_ufunc(ufunc: np.ufunc, method: str, args: Any, kwargs: dict[str, Any]) 
         _met(ufunc)
     ours = TABLE.get(ufunc if method == "__call__" else (ufunc, method))
     if ours is None and method != "__call__" and ufunc in TABLE and ufunc.nout == 1:
-        ours = functools.partial(TABLE[method], TABLE[ufunc])
+        ours = functools.partial(TABLE[method], ufunc)
     if ours is None:
         raise NotImplementedError(
             f"np.{name} of a Tensor: tinygrad_sp has no derivative for it. If a constant will do, write "
             f"np.{name}(t.detach().numpy())"
         )
     if dtype is not None:  # NumPy computes in that dtype
-        args = [x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype)[()] for x in args]
+        args = [_cast(name, x, dtype, casting) for x in args]
     return ours(*args, **kwargs)
+
+
+def _cast(name: str, x: Any, dtype: Any, casting: Any) -> Any:
+    if not hasattr(x, "astype"):
+        return np.asarray(x, dtype)[()]
+    if not np.can_cast(x.dtype, dtype, casting):
+        raise TypeError(
+            f"np.{name}(..., dtype={np.dtype(dtype)}) can't cast {x.dtype} by the rule {casting!r}; write "
+            f"np.{name}(t.astype({np.dtype(dtype)}))"
+        )
+    return x.astype(dtype)
 
 
 def _is_constant(x: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Op
-from .ops.axes import array
+from .ops.arguments import array
 
 __all__ = ["dropout", "exponential", "gumbel", "laplace", "logistic", "normal", "uniform"]
 

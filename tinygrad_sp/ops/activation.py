@@ -16,7 +16,7 @@ import numpy as np
 from ..blocks import blocked
 from ..graph import Op
 from ..hotpath import Pointwise
-from .axes import array as _array
+from .arguments import array as _array
 from .elementwise import elementwise
 
 __all__ = ["logsigmoid", "mish", "sigmoid", "silu", "softplus", "softsign", "tanh"]

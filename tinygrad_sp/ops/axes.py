@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Traced, plain
-
 Axis = int | Sequence[int] | None
 
 
@@ -42,25 +40,6 @@ def reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return negative_axes(None if is_flat(axis, ndim) else axis, ndim)
 
 
-def array(x: Any) -> Any:
-    """Return an argument as something with a shape: arrays and Tensors as they are, lists and numbers as arrays.
-
-    A list with a Tensor in it is a Tensor: its items are stacked, and stay differentiable.
-    """
-    if hasattr(x, "shape"):
-        return x
-    if isinstance(x, (list, tuple)) and has_tensor(x):
-        from .joining import stack  # which needs this module
-
-        return stack(x)
-    return np.asarray(plain(x))
-
-
-def has_tensor(items: Sequence[Any]) -> bool:
-    """Whether a Tensor is among the items, or within lists and tuples among them."""
-    return any(isinstance(x, Traced) or (isinstance(x, (list, tuple)) and has_tensor(x)) for x in items)
-
-
 def weights_for(name: str, weights: Any, x: Any, axis: Axis) -> Any:
     """Return weights of the shape of x, given in that or in the lengths of the axes, in the order of these."""
     if tuple(weights.shape) != tuple(x.shape):
@@ -75,12 +54,6 @@ def weights_for(name: str, weights: Any, x: Any, axis: Axis) -> Any:
         weights = np.transpose(weights, tuple(np.argsort(given)))
         weights = np.expand_dims(weights, tuple(a for a in range(-x.ndim, 0) if a not in axes))
     return np.broadcast_to(weights, x.shape)
-
-
-def on_cpu(name: str, device: Any) -> None:
-    """Refuse a device that NumPy does not have; name is the function's that was asked."""
-    if device not in (None, "cpu"):
-        raise ValueError(f"{name}: device={device!r}; NumPy has one, write device='cpu' or leave it out")
 
 
 def spread(grad: Any, axis: tuple[int, ...], keepdims: bool, shape: tuple[int, ...]) -> Any:

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import along, array, negative_axis
-from .indexing import value
+from .arguments import array, floating, value
+from .axes import along, negative_axis
 from .joining import concatenate
 from .matrices import vander
 from .shape import flip, ravel, reshape
@@ -141,13 +141,13 @@ def gradient(f: Any, /, *varargs: Any, axis: Any = None, edge_order: int = 1) ->
     f = array(f)
     if f.dtype == bool:
         raise TypeError("gradient: of booleans; write f.astype(float)")
-    f = inexact(f)
+    f = floating(f)
     axes = list(range(-f.ndim, 0)) if axis is None else [negative_axis(int(a), f.ndim) for a in np.atleast_1d(axis)]
     if len(varargs) not in (0, 1, len(axes)):
         raise ValueError(f"gradient: {len(varargs)} distances for {len(axes)} axes; give one for all, or one each")
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
     results = tuple(_slope(f, array(h) if np.ndim(h) else h, a, edge_order) for a, h in zip(axes, steps, strict=True))
-    return results if len(axes) > 1 else results[0]
+    return results[0] if len(axes) == 1 else results
 
 
 def _slope(f: Any, h: Any, at: int, edge_order: int) -> Any:
@@ -231,7 +231,7 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     -----
     At a point the slope with respect to x is that of the interval behind it.
     """
-    x, xp, fp = inexact(x), inexact(xp), inexact(fp)
+    x, xp, fp = floating(x), floating(xp), floating(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind):
         raise TypeError("interp: complex numbers have no order; x and xp must be real")
     if period is not None:
@@ -255,12 +255,6 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
 
 
 # ---------------------------------------------------------------------------------------------- polynomials
-
-
-def inexact(x: Any) -> Any:
-    """Return an argument as an array of floating or complex numbers."""
-    x = array(x)
-    return x if x.dtype.kind in "fc" else x.astype(float)
 
 
 @implements(np.polyval)
@@ -319,7 +313,7 @@ def polyint(p: Any, /, m: int = 1, k: Any = None) -> Any:
 @implements(np.polydiv)
 def polydiv(u: Any, v: Any, /) -> tuple[Any, Any]:
     """Divide polynomials, highest power first: quotient and remainder."""
-    u, v = np.atleast_1d(inexact(u)), np.atleast_1d(inexact(v))
+    u, v = np.atleast_1d(floating(u)), np.atleast_1d(floating(v))
     n, quotient = len(v), []
     for _ in range(max(len(u) - n + 1, 1)):
         quotient.append(u[:1] / v[:1] if len(u) >= n else np.zeros_like(u, shape=(1,)))
@@ -350,7 +344,7 @@ def polyfit(
     """
     if full or cov:
         raise NotImplementedError("polyfit: full and cov are not there; write lstsq(vander(x, deg + 1), y)")
-    x, y = inexact(x), inexact(y)
+    x, y = floating(x), floating(y)
     powers = vander(x, deg + 1)
     if w is not None:
         powers, y = powers * array(w)[:, None], y * (array(w)[:, None] if y.ndim == 2 else array(w))
@@ -376,7 +370,7 @@ def poly(x: Any, /) -> Any:
 @implements(np.roots)
 def roots(p: Any, /) -> Any:
     """Return the roots of a polynomial, highest power first: eigenvalues of its companion matrix."""
-    p = inexact(p)
+    p = floating(p)
     used = np.flatnonzero(value(p))
     if not used.size:
         return np.zeros_like(p, shape=(0,))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op, Traced
-from .axes import array, on_cpu
+from .arguments import array, on_cpu
 
 __all__ = [
     "angle",

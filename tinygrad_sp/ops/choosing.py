@@ -14,8 +14,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op, Traced
-from .axes import array
-from .indexing import nonzero, setitem, value
+from .arguments import array, value
+from .indexing import nonzero, setitem
 from .joining import stack
 from .masks import either
 from .shape import broadcast_to
@@ -97,7 +97,7 @@ class Clip(Op):
 
     @staticmethod
     def forward(x: Any, lo: Any, hi: Any) -> Any:
-        return np.minimum(np.maximum(x, lo), hi)
+        return np.clip(x, lo, hi)
 
     backward = (
         lambda g, _o, x, lo, hi: either((x >= lo) & (x <= hi), g, 0.0),
@@ -114,10 +114,15 @@ def clip(x: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None, a_ma
     """
     lo, hi = (a_min if min is None else min), (a_max if max is None else max)
     x = array(x)
-    if x.dtype.kind in "biu":  # integers have no infinity to stand for "no limit"
-        x = x if lo is None else np.maximum(x, lo)
-        return x if hi is None else np.minimum(x, hi)
-    return Clip.apply(x, -np.inf if lo is None else lo, np.inf if hi is None else hi)
+    least, most = _ends(x.dtype)
+    return Clip.apply(x, least if lo is None else lo, most if hi is None else hi)
+
+
+def _ends(dtype: Any) -> tuple[Any, Any]:
+    """Return numbers that limit nothing, and do not change the dtype."""
+    if dtype.kind in "fc":
+        return -np.inf, np.inf
+    return (False, True) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
 
 
 class NanToNum(Op):

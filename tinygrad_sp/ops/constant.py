@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op, Traced
+from ..graph import Op
+from .arguments import concrete
 
 __all__ = [
     "argwhere",
@@ -42,12 +43,6 @@ def by_example(*_args: Any, **_params: Any) -> Any:
     raise NotImplementedError
 
 
-def _value(x: Any) -> Any:
-    while isinstance(x, Traced):
-        x = x._value
-    return x
-
-
 def constant(function: Any, arrays: int = 1, stands_for: bool = True) -> Callable[..., Any]:
     """Declare an op of NumPy's function, the first arguments of which are arrays; return the public function."""
     name = function.__name__
@@ -61,8 +56,8 @@ def constant(function: Any, arrays: int = 1, stands_for: bool = True) -> Callabl
 
     @functools.wraps(function)
     def public(*args: Any, **params: Any) -> Any:
-        rest = tuple(map(_value, args[arrays:]))
-        return op.apply(*args[:arrays], rest=rest, **{name: _value(x) for name, x in params.items()})
+        rest = tuple(map(concrete, args[arrays:]))
+        return op.apply(*args[:arrays], rest=rest, **{name: concrete(x) for name, x in params.items()})
 
     public.__doc__ = f"Return what ``numpy.{name}`` does, a constant."
     public.__module__ = __name__
@@ -91,10 +86,10 @@ unravel_index = constant(np.unravel_index)
 @implements(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: Any = "C") -> Any:
     """Return the numbers, counted through the flattened array, of elements given by their indices."""
-    return np.ravel_multi_index(tuple(map(_value, multi_index)), dims, mode, order)
+    return np.ravel_multi_index(tuple(map(concrete, multi_index)), dims, mode, order)
 
 
 @implements(np.ix_)
 def ix_(*sequences: Any) -> Any:
     """Return indices that take the rows and columns named: constants."""
-    return np.ix_(*map(_value, sequences))
+    return np.ix_(*map(concrete, sequences))

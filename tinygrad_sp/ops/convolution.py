@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Op
-from .axes import array
+from .arguments import array
 from .shape import expand_dims, reshape
 from .windows import GRID, LINE, Grid, Ints, documented, grid_of, overlapped, padded, whole_numbers, windows_of
 

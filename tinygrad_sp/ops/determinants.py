@@ -10,16 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..dispatch import implements
-from ..graph import Op, Traced
-from .axes import array
-from .matrix_rules import (
-    adjoint,
-    concrete,
-    diag_of,
-    eps_of,
-    mT,
-    refuse,
-)
+from ..graph import Op
+from .arguments import array, concrete, everything
+from .matrix_rules import adjoint, diag_of, eps_of, mT, refuse
 
 __all__ = [
     "SlogdetResult",
@@ -88,9 +81,7 @@ def _safe_inverse(x: Any) -> Any:
         inverse = np.linalg.inv(x)
     except np.linalg.LinAlgError:
         return None
-    sizes = [
-        np.sum(np.abs(z._everything() if isinstance(z, Traced) else z), axis=-2).max(axis=-1) for z in (x, inverse)
-    ]
+    sizes = [np.sum(np.abs(everything(z)), axis=-2).max(axis=-1) for z in (x, inverse)]
     return None if np.any(sizes[0] * sizes[1] > eps_of(x) ** -0.25) else inverse
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import array
+from .arguments import array
 from .matrix_rules import (
     TIE,
     adjoint,

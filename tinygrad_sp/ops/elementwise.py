@@ -450,6 +450,7 @@ heaviside = elementwise(np.heaviside, _none, lambda g, _o, x, _y: np.where(x == 
 sinc = elementwise(np.sinc, lambda g, _o, x: g * _sinc_slope(x), name="sinc",
                    note="d/dx = (cos(pi*x) - sinc(x))/x, 0 at 0.")
 _fraction = elementwise(lambda x: np.modf(x)[0], lambda g, _o, _x: g, name="fraction", doc="The fractional part.")
+_whole = elementwise(lambda x: np.modf(x)[1], None, name="whole", doc="The whole part.")
 _mantissa = elementwise(lambda x: np.frexp(x)[0], lambda g, _o, x: np.ldexp(g, -np.frexp(x)[1]), name="mantissa",
                         doc="The mantissa, from 1/2 to 1: d/dx = exp2(-frexp(x)[1]).")
 _exponent = elementwise(lambda x: np.frexp(x)[1], None, name="exponent", doc="The binary exponent.")
@@ -506,7 +507,7 @@ def ldexp(x: Any, n: Any, /) -> Any:
 
 def modf(x: Any, /) -> tuple[Any, Any]:
     """Return the fractional part, with derivative 1, and the whole part, a constant."""
-    return _fraction(x), trunc(x)
+    return _fraction(x), _whole(x)
 
 
 def frexp(x: Any, /) -> tuple[Any, Any]:

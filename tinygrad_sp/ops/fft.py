@@ -17,7 +17,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op, make_tensor
-from .axes import Axis, along, array, negative_axes, negative_axis, on_cpu
+from .arguments import array, on_cpu
+from .axes import Axis, along, negative_axes, negative_axis
 from .shape import roll
 
 __all__ = [

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op, Traced
-from .axes import along, array, negative_axis, one_axis
+from .arguments import array, concrete, value
+from .axes import along, negative_axis, one_axis
 
 __all__ = [
     "compress",
@@ -238,7 +239,7 @@ def setitem(x: Any, index: Any, v: Any) -> Any:
             "write t.astype(float) first"
         )
     parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(value(part) if isinstance(part, Traced) else part for part in parts)
+    parts = tuple(map(concrete, parts))
     return SetItem.apply(x, v, index=normal_index(parts))
 
 
@@ -287,18 +288,6 @@ class PutAlong(Op):
 
 
 # ---------------------------------------------------------------------------------------------- public
-
-
-def value(x: Any) -> Any:
-    """Return the array behind an argument that is only looked at."""
-    while isinstance(x, Traced):
-        x = x._value
-    return x if hasattr(x, "shape") else np.asarray(x)
-
-
-def everything(x: Any) -> Any:
-    """Return the array behind an argument with all examples of a batch: to ask whether something holds anywhere."""
-    return x._everything() if isinstance(x, Traced) else np.asarray(x)
 
 
 @implements(np.take)

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import along, array, negative_axis
-from .indexing import value
+from .arguments import array, value
+from .axes import along, negative_axis
 from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_to, expand_dims, moveaxis, ravel, reshape
 
 __all__ = [

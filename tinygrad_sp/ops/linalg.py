@@ -11,7 +11,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import array, negative_axis
+from .arguments import array
+from .axes import negative_axis
 from .matrices import Diagonal
 from .matrix_rules import (
     conj,

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from .activation import softplus
-from .axes import array
-from .indexing import value
+from .arguments import array, value
 from .softmax import log_softmax
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse_loss", "nll_loss"]

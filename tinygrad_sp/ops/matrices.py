@@ -8,7 +8,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import array, negative_axis
+from .arguments import array
+from .axes import negative_axis
 from .shape import Transpose, expand_dims, ravel, reshape
 
 __all__ = [

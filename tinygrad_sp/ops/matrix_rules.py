@@ -10,17 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Traced
-from .axes import array
+from .arguments import everything
 from .matrices import Diagonal, tril
 
 TIE = 64  # singular or eigenvalues closer than TIE * n * eps * (the largest of them) count as equal
-
-
-def floating(x: Any) -> Any:
-    """Return an argument as an array or Tensor of floating or complex numbers."""
-    x = array(x)
-    return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
 def mT(x: Any) -> Any:
@@ -53,16 +46,9 @@ def diag_of(x: Any) -> Any:
     return Diagonal.apply(x, k=0)
 
 
-def concrete(x: Any) -> Any:
-    """The value under a Tensor, however deep."""
-    while isinstance(x, Traced):
-        x = x._value
-    return x
-
-
 def refuse(bad: Any, why: str) -> None:
     """Raise if anything is bad."""
-    if np.any(bad._everything() if isinstance(bad, Traced) else bad):
+    if np.any(everything(bad)):
         raise np.linalg.LinAlgError(why)
 
 

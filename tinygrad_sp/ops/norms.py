@@ -13,8 +13,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, array, negative_axes, spread
-from .matrix_rules import concrete, floating
+from .arguments import array, concrete, floating
+from .axes import Axis, negative_axes, spread
 from .shape import moveaxis, reshape
 from .singular import svdvals
 from .systems import inv
@@ -92,13 +92,19 @@ def modulus(x: Any) -> Any:
     return np.hypot(np.real(x), np.imag(x)) if x.dtype.kind == "c" else np.abs(x)
 
 
+def _largest(sizes: Any, axis: Any, keepdims: bool = False) -> Any:
+    """Return the largest of numbers from 0 up: of none, 0."""
+    begin: Any = None if sizes.size else 0
+    return np.max(sizes, axis=axis, keepdims=keepdims, initial=begin)
+
+
 def _over_axes(x: Any, axis: Axes, keepdims: bool, p: float) -> Any:
     if not x.ndim:
         x, axis, keepdims = reshape(x, (1,)), (-1,), False
     if p == 2:
         return Norm2.apply(x, axis=axis, keepdims=keepdims)
     if p == math.inf:
-        return np.max(modulus(x), axis=axis, keepdims=keepdims)
+        return _largest(modulus(x), axis, keepdims)
     if p == -math.inf:
         return np.min(modulus(x), axis=axis, keepdims=keepdims)
     if p == 1:
@@ -190,11 +196,11 @@ def _sums(x: Any, axis: int) -> Any:
 
 _MATRIX_NORMS: dict[Any, Any] = {
     "nuc": lambda x: np.sum(svdvals(x), axis=-1),
-    1: lambda x: np.max(_sums(x, -2), axis=-1),
+    1: lambda x: _largest(_sums(x, -2), -1),
     -1: lambda x: np.min(_sums(x, -2), axis=-1),
-    2: lambda x: np.max(svdvals(x), axis=-1),
+    2: lambda x: _largest(svdvals(x), -1),
     -2: lambda x: np.min(svdvals(x), axis=-1),
-    math.inf: lambda x: np.max(_sums(x, -1), axis=-1),
+    math.inf: lambda x: _largest(_sums(x, -1), -1),
     -math.inf: lambda x: np.min(_sums(x, -1), axis=-1),
 }
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, array, negative_axes, negative_axis, one_axis, weights_for
+from .arguments import array, everything, value
+from .axes import Axis, negative_axes, one_axis, weights_for
 from .constant import by_example
-from .indexing import PutAlong, everything, take_along_axis, value
+from .indexing import PutAlong, take_along_axis
 from .shape import Transpose, reshape
 
 __all__ = [
@@ -239,8 +240,12 @@ def argsort(
     return Argsort.apply(x, axis=axis, descending=descending)
 
 
-def _kth(kth: Any, n: int) -> tuple[int, ...]:
-    return tuple(negative_axis(int(k), n) + n for k in np.atleast_1d(kth))
+def _kth(name: str, kth: Any, n: int) -> tuple[int, ...]:
+    """Return places counted from 0; where there are no elements, NumPy takes any."""
+    places = [int(k) for k in np.atleast_1d(kth)]
+    if n and not all(-n <= k < n for k in places):
+        raise ValueError(f"{name}: kth={kth} of {n} elements; numbers from {-n} to {n - 1} are wanted")
+    return tuple(k % (n or 1) for k in places)
 
 
 @implements(np.partition)
@@ -249,7 +254,7 @@ def partition(x: Any, kth: Any, /, axis: int | None = -1, kind: str = "introsele
     del kind, order
     x = array(x)
     x, axis = one_axis(x, axis)
-    return Partition.apply(x, kth=_kth(kth, x.shape[axis]), axis=axis)
+    return Partition.apply(x, kth=_kth("partition", kth, x.shape[axis]), axis=axis)
 
 
 @implements(np.argpartition)
@@ -258,7 +263,7 @@ def argpartition(x: Any, kth: Any, /, axis: int | None = -1, kind: str = "intros
     del kind, order
     x = array(x)
     x, axis = one_axis(x, axis)
-    return Argpartition.apply(x, kth=_kth(kth, x.shape[axis]), axis=axis)
+    return Argpartition.apply(x, kth=_kth("argpartition", kth, x.shape[axis]), axis=axis)
 
 
 @implements(np.sort_complex)

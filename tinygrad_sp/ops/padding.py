@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from .axes import along, array, negative_axis
+from .arguments import array
+from .axes import along, negative_axis
 from .joining import concatenate
 from .ordering import median
 from .reduction import max as _max

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Op
-from .axes import array
+from .arguments import array
 from .masks import either
 from .shape import expand_dims
 from .windows import GRID, LINE, Grid, Ints, Overlap, documented, grid_of, inner, padded, whole_numbers

@@ -16,7 +16,8 @@ import numpy as np
 from ..dispatch import implements
 from ..graph import Op
 from ..hotpath import Binary
-from .axes import array, negative_axis
+from .arguments import array
+from .axes import negative_axis
 from .shape import Transpose, expand_dims, reshape
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, array, is_flat, one_axis, reduced_axes, spread
+from .arguments import array
+from .axes import Axis, is_flat, one_axis, reduced_axes, spread
 from .shape import Transpose, ravel, reshape
 
 __all__ = [

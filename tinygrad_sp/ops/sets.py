@@ -8,9 +8,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import array
+from .arguments import array, value
 from .constant import by_example
-from .indexing import value
 from .shape import reshape
 
 __all__ = [

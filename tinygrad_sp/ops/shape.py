@@ -15,7 +15,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import Axis, along, array, negative_axes, negative_axis, one_axis, reduced_axes
+from .arguments import array
+from .axes import Axis, along, negative_axes, negative_axis, one_axis, reduced_axes
 
 __all__ = [
     "atleast_1d",

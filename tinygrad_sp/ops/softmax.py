@@ -13,7 +13,8 @@ import numpy as np
 
 from ..blocks import blocked
 from ..graph import Op
-from .axes import Axis, array, negative_axes
+from .arguments import array
+from .axes import Axis, negative_axes
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 

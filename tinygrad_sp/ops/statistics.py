@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
-from .axes import Axis, array, weights_for
+from .arguments import array, everything, value
+from .axes import Axis, weights_for
 from .constant import constant
-from .indexing import Put, everything, value
+from .indexing import Put
 from .reduction import all as _all
 from .reduction import max as _max
 from .reduction import mean, prod, root, sum, var
@@ -106,7 +107,7 @@ def cov(
     total = sum(weights)
     free = total - n if aweights is None else total - n * sum(weights * array(aweights)) / total
     if fweights is None and aweights is None:
-        total, free, weights = x.shape[1], x.shape[1] - n, 1.0
+        total, free, weights = x.shape[1], max(x.shape[1] - n, 0), 1.0
     away = x - sum(x * weights, axis=1, keepdims=True) / total
     return np.squeeze((away * weights) @ np.conj(away.T) / free)
 

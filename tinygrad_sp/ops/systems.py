@@ -15,15 +15,8 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import array
-from .matrix_rules import (
-    adjoint,
-    concrete,
-    eps_of,
-    floating,
-    mT,
-    refuse,
-)
+from .arguments import array, concrete, floating
+from .matrix_rules import adjoint, eps_of, mT, refuse
 from .shape import expand_dims, moveaxis, reshape
 
 __all__ = [

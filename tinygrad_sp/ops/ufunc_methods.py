@@ -1,49 +1,50 @@
 """The methods of ufuncs (``np.add.reduce(t)``, ``np.multiply.outer(t, u)`` ...), for every function of two arrays.
 
 Those that have a name of their own (`sum`, `cumsum`, `max` ...) are declared where that is; the others are
-composed here of the function itself.
+composed here of NumPy's function itself, which comes back to ours when it meets a Tensor.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
 
-from ..dispatch import TABLE, implements
-from .axes import array, negative_axis, reduced_axes
-from .indexing import Put, normal_index, value
+from ..dispatch import implements
+from .arguments import array, value
+from .axes import negative_axis, reduced_axes
+from .indexing import Put, normal_index
 from .joining import stack, unstack
-from .shape import expand_dims, reshape
+from .shape import reshape
 
 __all__: list[str] = []  # reached through NumPy's ufuncs only
-
-Function = Callable[..., Any]
 
 
 @implements("reduce")
 def reduce(
-    f: Function, x: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
+    f: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, *, keepdims: bool = False, initial: Any = None
 ) -> Any:
-    """Apply f between all elements along axes."""
+    """Apply f between all elements along axes, beginning with the number that f begins with."""
     x = array(x) if dtype is None else array(x).astype(dtype)
-    axes = reduced_axes(axis, x.ndim)
-    for a in axes:
-        parts = unstack(x, axis=a)
-        if not parts and initial is None:
-            raise ValueError(
-                f"reduce: nothing along axis {a} of shape {tuple(x.shape)}, and no initial value; give initial="
-            )
-        x = expand_dims(functools.reduce(f, parts if initial is None else (initial, *parts)), a)
-        initial = None
-    return x if keepdims else reshape(x, [n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True) if a not in axes])
+    over = reduced_axes(axis, x.ndim)
+    rest = [n for a, n in zip(range(-x.ndim, 0), x.shape, strict=True) if a not in over]
+    rows = reshape(np.moveaxis(x, over, range(len(over))), (math.prod(x.shape[a] for a in over), *rest))
+    if initial is None and f.identity is not None and (np.isfinite(f.identity) or x.dtype.kind not in "biu"):
+        initial = np.array(f.identity).astype(x.dtype)[()]
+    if len(rows):
+        result = functools.reduce(f, unstack(rows) if initial is None else (initial, *unstack(rows)))
+    elif initial is not None:
+        result = np.full_like(x, initial, shape=rest)
+    else:
+        raise ValueError(f"{f.__name__}.reduce: nothing along axis {axis} of shape {tuple(x.shape)}; give initial=")
+    return reshape(result, [1 if a in over else x.shape[a] for a in range(-x.ndim, 0)]) if keepdims else result
 
 
 @implements("accumulate")
-def accumulate(f: Function, x: Any, axis: int = 0, dtype: Any = None) -> Any:
+def accumulate(f: np.ufunc, x: Any, axis: int = 0, dtype: Any = None) -> Any:
     """Apply f between all elements up to each along an axis."""
     x = array(x) if dtype is None else array(x).astype(dtype)
     parts = list(itertools.accumulate(unstack(x, axis=axis), f))
@@ -51,10 +52,10 @@ def accumulate(f: Function, x: Any, axis: int = 0, dtype: Any = None) -> Any:
 
 
 @implements("reduceat")
-def reduceat(f: Function, x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
+def reduceat(f: np.ufunc, x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
     """Reduce from each index to the next; where the next is not larger, take the element itself."""
     x = array(x)
-    if dtype is None and x.dtype.kind in "biu" and f in (TABLE[np.add], TABLE[np.multiply]):
+    if dtype is None and x.dtype.kind in "biu" and f in (np.add, np.multiply):
         dtype = np.sum(np.empty(0, x.dtype)).dtype  # NumPy sums and multiplies small integers in large ones
     x = x if dtype is None else x.astype(dtype)
     parts, n = unstack(x, axis=axis), x.shape[negative_axis(axis, x.ndim)]
@@ -64,20 +65,20 @@ def reduceat(f: Function, x: Any, indices: Any, axis: int = 0, dtype: Any = None
 
 
 @implements("outer")
-def outer(f: Function, x: Any, y: Any) -> Any:
+def outer(f: np.ufunc, x: Any, y: Any) -> Any:
     """Apply f to every element of x with every element of y."""
     x, y = array(x), array(y)
     return f(reshape(x, (*x.shape, *(1,) * y.ndim)), y)
 
 
 @implements("at")
-def at(f: Function, x: Any, indices: Any, y: Any = None) -> None:
+def at(f: np.ufunc, x: Any, indices: Any, y: Any = None) -> None:
     """Apply f in place at an index, as often as an element is named."""
     if not hasattr(x, "node"):
         raise TypeError("at: ufunc.at can't write a Tensor into an array: make the array a Tensor first")
     index = normal_index(value(indices) if hasattr(indices, "node") else indices)
     places = np.arange(x.size).reshape(x.shape)[index]
-    if f is TABLE[np.add]:
+    if f is np.add:
         wide = np.broadcast_to(array(y), places.shape)
         x[...] = x + Put.apply(wide.astype(x.dtype), shape=tuple(x.shape), index=index)
         return

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .axes import array
+from .arguments import array
 
 __all__ = ["sliding_window_view"]
 

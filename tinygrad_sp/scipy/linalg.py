@@ -15,9 +15,9 @@ import numpy as np
 import scipy.linalg as sl  # type: ignore[import-untyped, unused-ignore]
 
 from ..graph import Op
-from ..ops.axes import array
+from ..ops.arguments import array, floating
 from ..ops.matrices import tril
-from ..ops.matrix_rules import conj, floating, mT, refuse
+from ..ops.matrix_rules import conj, mT, refuse
 from ..ops.shape import expand_dims, reshape
 
 __all__ = ["cho_solve", "expm", "solve_sylvester", "solve_triangular", "sqrtm"]

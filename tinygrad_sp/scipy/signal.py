@@ -12,7 +12,7 @@ import numpy as np
 import scipy.signal as ss  # type: ignore[import-untyped, unused-ignore]
 
 from ..graph import Op
-from ..ops.axes import array
+from ..ops.arguments import array
 from ..ops.matrix_rules import conj
 
 __all__ = ["convolve", "correlate", "fftconvolve"]

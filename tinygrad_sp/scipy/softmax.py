@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..ops.axes import Axis, array
+from ..ops.arguments import array
+from ..ops.axes import Axis
 from ..transforms import stop_gradient
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]

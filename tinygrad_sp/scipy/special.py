@@ -23,7 +23,7 @@ import scipy.special as sc  # type: ignore[import-untyped, unused-ignore]
 from ..dispatch import implements
 from ..graph import Op, Rule
 from ..ops.activation import logistic
-from ..ops.axes import array
+from ..ops.arguments import array
 from ..ops.elementwise import LN2, LN10, elementwise
 from ..ops.erf import gaussian
 from .pairs import beta_slope, psi_gap, trigamma
