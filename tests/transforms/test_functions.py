@@ -444,3 +444,33 @@ def test_containers_of_a_class_of_its_own(given, i, j):
     found = tg.grad(lambda p: p[i] * p[j] ** 2)(given)
     assert type(found) is type(given) and len(found) == 2
     assert (found[i], found[j]) == (9.0, 12.0)
+
+
+@pytest.mark.parametrize("f", [lambda _: X * 1, lambda x: x * 2, lambda x: x * x, lambda x: tg.stop_gradient(x)])
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_tensors_in_tensors_out_whether_the_result_depends_on_them_or_not(f, requires_grad):
+    x = tg.Tensor(X, requires_grad=requires_grad)
+
+    def total(x):
+        return f(x).sum()
+
+    for of in (X, x):
+        results = [
+            tg.grad(total)(of),
+            *tg.value_and_grad(total)(of),
+            tg.vjp(f, of)[0],
+            *tg.vjp(f, of)[1](X),
+            *tg.jvp(f, (of,), (X,)),
+            tg.linearize(f, of)[0],
+            tg.linearize(f, of)[1](X),
+            tg.jacfwd(f)(of),
+            tg.jacrev(f)(of),
+            tg.jacobian(f)(of),
+            tg.hessian(total)(of),
+            tg.hvp(total, (of,), (X,)),
+            tg.vhp(total, (of,), (X,)),
+            tg.laplacian(total)(of),
+            tg.elementwise_grad(f)(of),
+            tg.vmap(f)(of),
+        ]
+        assert [isinstance(y, tg.Tensor) for y in results] == [of is x] * len(results)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph import Traced
 from ..tensor import constant
-from .levels import Nested
+from .levels import DEPTH, Nested, still
 from .trees import Structure, Tree, flatten
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,6 +81,10 @@ class Arguments:
         for place, structure in zip(self.places, self.structures, strict=True):
             (args if isinstance(place, int) else kwargs)[place] = structure.build(items)  # type: ignore[index]
         return self.f(*args, **kwargs)
+
+    def dressed(self, results: Sequence[Any]) -> list[Any]:
+        """Make Tensors of results, if Tensors came in."""
+        return [still(x) for x in results] if self.tensors and not DEPTH.get() else list(results)
 
     def mirror(self, leaves: Sequence[Any]) -> Tree:
         """Put results into the containers of what they belong to."""

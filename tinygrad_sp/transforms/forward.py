@@ -174,6 +174,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Tree, Callable[...,
     _, transposed = pullback(Arguments.all("linearize", pull, (ones,)))
 
     def push(*tangents: Any) -> Tree:
-        return transposed(given.mirror(tangent_leaves(given, tangents)))[0]
+        moved, structure = flatten(transposed(given.mirror(tangent_leaves(given, tangents)))[0])
+        return unflatten(structure, given.dressed(moved))
 
     return y, push

@@ -68,7 +68,7 @@ class _Problem:
 
     def assembled(self, structure: Structure, rows: Sequence[Sequence[Any]]) -> Tree:
         """Nest blocks [output][input] as the result nests arguments."""
-        return unflatten(structure, [self.given.mirror(row) for row in rows])
+        return unflatten(structure, [self.given.mirror(self.given.dressed(row)) for row in rows])
 
 
 def _reverse(problem: _Problem, y: Any, pull: Callable[[Any], Any]) -> Tree:
@@ -352,6 +352,7 @@ def laplacian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]
             moved = pushforward("laplacian", gradient, inputs, units)[1]
             return sum((np.sum(a * u) for a, u in zip(moved, units, strict=True)), 0.0)
 
-        return np.sum(problem.for_all(second, inputs)) if inputs else 0.0 * np.sum(problem.call()[0])
+        found = np.sum(problem.for_all(second, inputs)) if inputs else 0.0 * np.sum(problem.call()[0])
+        return problem.given.dressed([found])[0]
 
     return trace
