@@ -474,3 +474,35 @@ def test_tensors_in_tensors_out_whether_the_result_depends_on_them_or_not(f, req
             tg.vmap(f)(of),
         ]
         assert [isinstance(y, tg.Tensor) for y in results] == [of is x] * len(results)
+
+
+@pytest.mark.parametrize("of", [X, tg.Tensor(X)])
+def test_what_is_handed_through_stays_what_it_is(of):
+    def f(x):
+        return x.sum(), {"name": "a", "n": 3, "none": None, "double": x * 2}
+
+    for aux in (
+        tg.grad(f, has_aux=True)(of)[1],
+        tg.vjp(f, of, has_aux=True)[2],
+        tg.jvp(f, (of,), (X,), has_aux=True)[2],
+        tg.jacfwd(f, has_aux=True)(of)[1],
+        tg.jacrev(f, has_aux=True)(of)[1],
+        tg.hessian(f, has_aux=True)(of)[1],
+    ):
+        assert aux["name"] == "a" and type(aux["n"]) is int and aux["none"] is None
+        assert isinstance(aux["double"], tg.Tensor) == (of is not X)
+        np.testing.assert_array_equal(tg.stop_gradient(aux["double"]), 2 * X)
+
+
+@pytest.mark.parametrize("number", [3.0, 3, True, np.float32(3)])
+def test_a_result_that_is_a_number_of_python_s(number):
+    for y in (
+        tg.value_and_grad(lambda _: number)(1.0)[0],
+        tg.vjp(lambda _: number, 1.0)[0],
+        tg.jvp(lambda _: number, (1.0,), (1.0,))[0],
+        tg.linearize(lambda _: number, 1.0)[0],
+    ):
+        assert isinstance(y, np.generic) and y == number
+    x = tg.Tensor(1.0)
+    for y in (tg.vjp(lambda _: number, x)[0], tg.jvp(lambda _: number, (x,), (1.0,))[0]):
+        assert isinstance(y, tg.Tensor) and y.dtype == np.asarray(number).dtype

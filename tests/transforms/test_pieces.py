@@ -10,7 +10,7 @@ from tinygrad_sp.transforms import pieces
 N = 10_007
 FUNCTIONS = {
     "multiply": (np.multiply, lambda x, y, t, u: t * y + x * u),
-    "divide": (np.divide, lambda x, y, t, u: t / y - (u / y) * (x / y)),
+    "divide": (np.divide, lambda x, y, t, u: t / y - u * (x / y / y)),
     "add": (np.add, lambda _x, _y, t, u: t + u),
     "maximum": (np.maximum, lambda x, y, t, u: np.where(x > y, t, u)),
     "softplus": (lambda x, _y: tg.softplus(x), lambda x, _y, t, _u: t / (1 + np.exp(-x))),

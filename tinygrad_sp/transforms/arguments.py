@@ -124,6 +124,11 @@ def as_array(x: Any, what: Callable[[], str]) -> Any:
     return value[()]
 
 
+def number(x: Any) -> Any:
+    """Return one of Python's numbers as NumPy's."""
+    return np.asarray(x)[()] if isinstance(x, (bool, int, float, complex)) else x
+
+
 def _picks(name: str, argnums: Argnums) -> tuple[list[int | str], bool]:
     """Return argnums as a list, and whether it was a single one."""
     if type(argnums) is int:
@@ -224,7 +229,7 @@ def own(values: Sequence[Any], tensors: bool, shared: Sequence[Any] = (), fresh:
     for x in values:
         if isinstance(x, Traced):
             x = x if tensors or x.level or x.node is not None else x._taken()
-        elif tensors:
+        elif tensors and isinstance(x, (np.ndarray, np.generic)):
             x = constant(x)
         x = x[()] if type(x) is np.ndarray and not x.ndim else x  # one number: a scalar, as NumPy's functions return
         if type(x) is np.ndarray and (x.base is not None or not x.flags.writeable or id(x) in seen):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Traced
-from .arguments import Arguments, arrays_of, cotangent_like, own, with_aux
+from .arguments import Arguments, arrays_of, cotangent_like, number, own, with_aux
 from .dual import Dual, dual
 from .leaving import at_level, warn, watching
 from .levels import DEPTH, always_recording, deeper, lower, recorded
@@ -87,7 +87,7 @@ def pushforward(
         shared.extend(mine)
         return unflatten(structure, mine)
 
-    y, tangent = part(out, partial(_primal, level)), part(out, partial(_tangent, level))
+    y, tangent = part(out, lambda x: number(_primal(level, x))), part(out, partial(_tangent, level))
     return (y, tangent, part(aux, partial(_primal, level))) if has_aux else (y, tangent)
 
 

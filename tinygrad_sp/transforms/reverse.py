@@ -19,9 +19,9 @@ from ..modes import Departure, recording
 from ..ops.elementwise import positive
 from ..sweep import Plan, plan_sweep, sweep
 from ..tensor import Tensor, constant
-from .arguments import Argnums, Arguments, arrays_of, cotangent_like, describe, own, what_came, with_aux
+from .arguments import Argnums, Arguments, arrays_of, cotangent_like, describe, number, own, what_came, with_aux
 from .leaving import at_level, reached, warn, watching
-from .levels import DEPTH, Variable, always_recording, deeper, lower, recorded, strip, variable
+from .levels import DEPTH, Variable, always_recording, deeper, lower, recorded, still, strip, variable
 from .trees import Tree, flatten, unflatten
 
 _POSITIVE: Op = positive.op  # type: ignore[attr-defined]
@@ -90,7 +90,8 @@ class Tape:
 
     def result(self) -> Tree:
         """Return the results as the user gets them."""
-        return unflatten(self.structure, [self.value(x) for x in self.leaves])
+        found = [self.value(number(x)) for x in self.leaves]
+        return unflatten(self.structure, [still(x) for x in found] if self.tensors and not DEPTH.get() else found)
 
     def dressed(self, gradients: Sequence[Any], given: Sequence[Any] = ()) -> list[Any]:
         """Give the user cotangents: Tensors if Tensors came in, arrays of their own otherwise."""
