@@ -178,6 +178,12 @@ def test_many_kinks(cli):
     assert out.count("kink") == 12 and re.search(r"x\[0\]\s+0\s+0\s+0\|1\s+kink", out)
 
 
+def test_no_differences_are_no_kink(cli):
+    for value in ("nan", "inf"):
+        _, out, _ = cli("sum(x)", f"x=1,{value}")
+        assert "kink" not in out and out.count("unsure") == 2
+
+
 def test_differences_are_shown_with_the_digits_they_are_worth(cli):
     out = cli("softplus(x)", "x=40", "--order", "2")[1]
     shown = re.search(r"4.24835426e-18\s+(\S+)\s+yes", out)[1]

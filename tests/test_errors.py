@@ -75,6 +75,46 @@ def test_shapes_that_do_not_broadcast(held):
 
 
 @pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda x: tg.linalg.inv(x), np.linalg.LinAlgError, ["must be square -- in Inv of (2, 3) float64"]),
+        (lambda x: tg.linalg.inv(x[:, :2] * 0), np.linalg.LinAlgError, ["Singular matrix -- in Inv of (2, 2) float64"]),
+        (lambda x: x[5], IndexError, ["index 5 is out of bounds", "GetItem of (2, 3) float64"]),
+        (lambda x: tg.max(x[:0]), ValueError, ["no identity -- in Max of (0, 3) float64"]),
+        (lambda x: tg.einsum("ij,jk->ik", x, x), ValueError, ["(2,3)", "in Einsum of (2, 3) float64, (2, 3) float64"]),
+        (lambda x: tg.concatenate([x, x[0]]), ValueError, ["concatenate: shapes [(2, 3), (3,)]"]),
+        (lambda x: tg.cross_entropy(x, [0, 5]), IndexError, ["cross_entropy: a target is outside the 3 classes"]),
+        (lambda x: tg.repeat(x, [1, 2], axis=1), ValueError, ["repeat: 2 counts for 3 elements"]),
+        (lambda x: tg.interp(1.0, [1, 2], x[0]), ValueError, ["interp: xp (2,) and fp (3,)"]),
+        (lambda x: tg.pad(x, 1, mode="near"), ValueError, ["pad: mode='near'", "reflect"]),
+        (lambda _x: tg.full(2, "a"), TypeError, ["full: dtype <U1"]),
+        (lambda _x: tg.zeros(2, dtype=object), TypeError, ["zeros: dtype object"]),
+    ],
+)
+def test_an_error_names_what_was_called_and_its_arguments(held, call, error, words):
+    with refused(held, error, *words):
+        call(held.leaf)
+
+
+def test_an_error_of_a_users_forward_names_the_op(held):
+    class Positive(tg.Op):
+        def forward(x):
+            raise ValueError("only positive numbers")
+
+        def backward(grad, _out, _x):
+            return grad
+
+    for x in (held.leaf, held.leaf.numpy()):
+        with refused(held, ValueError, "only positive numbers -- in Positive of (2, 3) float64"):
+            Positive.apply(x)
+
+
+def test_half_a_where(held):
+    with refused(held, TypeError, "where", "x and y are wanted, or neither"):
+        tg.where([True, False, True], held.constant)
+
+
+@pytest.mark.parametrize(
     ("x", "y", "words"),
     [
         ((2, 3), (2, 3), ["(2, 3)", "last axis of x (3)", "axis of y (2)"]),
@@ -91,7 +131,7 @@ def test_matmul_dimensions(held, x, y, words):
 def test_other_shapes(held):
     with refused(held, ValueError, "reshape", "(2, 3)", "6 elements", "4"):
         held.leaf.reshape(4)
-    with refused(held, ValueError, "dimension"):
+    with refused(held, ValueError, "concatenate", "(2, 3)", "(3,)"):
         np.concatenate([held.leaf, held.constant])
     with refused(held, ValueError, "stack", "(2, 3)", "(3,)"):
         np.stack([held.leaf, held.constant])

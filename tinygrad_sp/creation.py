@@ -43,6 +43,8 @@ __all__ = [
 def _made(name: str, value: Any, device: Any, requires_grad: bool) -> Any:
     """Make a Tensor of a new array, for the function of this name."""
     on_cpu(name, device)
+    if value.dtype.kind not in "biufc":
+        raise TypeError(f"{name}: dtype {value.dtype}; Tensors hold booleans, integers, floating and complex numbers")
     tensor = constant(value[()])
     return tensor.requires_grad_() if requires_grad else tensor
 

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .places import Place, place_of
+from .places import Place, name_op, place_of
 
 Array = Any  # an ndarray, a NumPy scalar, or anything that speaks NumPy's protocols
 Rule = Callable[..., Any]
@@ -416,10 +416,14 @@ def apply(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     for array in arrays:
         if isinstance(array, Traced) and (owner is None or array.level > owner.level):
             owner = array
-    if owner is None:
+    try:
+        if owner is not None:
+            return owner._interpret(op, arrays, params)
         out = op.forward(*[plain(array, op.name) for array in arrays], **params)
-        return np.complex128(out) if type(out) is complex else out  # Python's complex * np.float64 is Python's
-    return owner._interpret(op, arrays, params)
+    except (TypeError, ValueError, IndexError) as error:
+        name_op(error, op.name, arrays)
+        raise
+    return np.complex128(out) if type(out) is complex else out  # Python's complex * np.float64 is Python's
 
 
 # ---------------------------------------------------------------------------------------------- leaves

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
+from collections.abc import Sequence
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -66,6 +68,17 @@ def place_of(code: CodeType, at: int) -> Place:
     """Return the line of an instruction."""
     lines = (line for start, stop, line in code.co_lines() if start <= at < stop and line is not None)
     return Place(code.co_filename, next(lines, code.co_firstlineno), code.co_name)
+
+
+def name_op(error: Exception, name: str, arrays: Sequence[Any]) -> None:
+    """Add to what was raised where an op was applied which op, and to what, unless the message begins with it."""
+    name, text = name.strip("_"), str(error)
+    if " -- in " not in text and not re.match(rf"{name}\b", text.replace("_", ""), re.IGNORECASE):
+        add_text(error, f" -- in {name} of {', '.join(map(_form, arrays))}")
+
+
+def _form(array: Any) -> str:
+    return f"{tuple(array.shape)} {array.dtype}" if hasattr(array, "shape") else type(array).__name__
 
 
 def blame(error: Exception, node: Any, argument: int | None) -> None:

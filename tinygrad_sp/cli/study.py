@@ -255,7 +255,8 @@ def _derivative(analytic: Array, report: Report | None, k: int) -> Derivative:
     with np.errstate(all="ignore"):
         size = np.fmax(np.abs(analytic), np.abs(entry.numeric))
         close = np.abs(analytic - entry.numeric) <= 4 * entry.error + 1e-10 * size
-    alone = "unsure" if entry.unsure else "kink"  # the report lists only the first few kinks
+    unknown = np.isnan(entry.numeric) | bool(entry.unsure)
+    alone = np.where(unknown, "unsure", "kink")  # the report lists only the first few kinks
     otherwise = "NO" if entry.wrong else "-" if entry.mode == "directions" else alone
     agree = np.asarray(np.where(close, "yes", otherwise), dtype="<U6")
     found = Derivative(analytic, entry.numeric, entry.error, agree)

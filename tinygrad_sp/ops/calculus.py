@@ -234,6 +234,8 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     x, xp, fp = floating(x), floating(xp), floating(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind):
         raise TypeError("interp: complex numbers have no order; x and xp must be real")
+    if xp.ndim != 1 or xp.shape != fp.shape or not len(xp):
+        raise ValueError(f"interp: xp {tuple(xp.shape)} and fp {tuple(fp.shape)}; two vectors of one length are wanted")
     if period is not None:
         if period == 0:
             raise ValueError("interp: period=0; another number is wanted")

@@ -86,6 +86,8 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     condition = condition._value if isinstance(condition, Traced) and not condition.level else condition
     if x is None and y is None:
         return nonzero(condition)
+    if x is None or y is None:
+        raise TypeError("where: x and y are wanted, or neither; write where(condition, x, 0.0)")
     return Where.apply(condition, x, y)
 
 

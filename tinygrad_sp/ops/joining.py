@@ -97,8 +97,7 @@ def concatenate(
     if not items or not shapes[0]:
         raise ValueError(f"concatenate: arrays with at least one axis are wanted, not shapes {shapes}; see stack")
     at = negative_axis(axis, len(shapes[0]))
-    rest = {tuple(np.delete(s, at)) if len(s) == len(shapes[0]) else s for s in shapes}
-    if len(rest) > 1:
+    if len({(len(s), *s[:at], *s[at:][1:]) for s in shapes}) > 1:
         raise ValueError(
             f"concatenate: shapes {shapes} differ elsewhere than along axis {axis}; on the others they must agree"
         )

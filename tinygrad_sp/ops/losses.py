@@ -169,7 +169,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     axis = _class_axis("cross_entropy", input)
     logs = log_softmax(input, axis)
     if target.dtype.kind in "biu":
-        return nll_loss(logs, target, reduction)
+        return _at_classes("cross_entropy", logs, target, reduction)
     if target.shape != input.shape:
         raise ValueError(
             f"cross_entropy: probabilities of shape {target.shape} for an input of shape {input.shape}; "
@@ -221,22 +221,26 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     >>> tg.nll_loss(logs, [0, 1], reduction="none")
     Tensor([0.5 , 0.25], op=...)
     """
-    input, classes = array(input), np.asarray(value(array(target)))
-    axis = _class_axis("nll_loss", input)
+    return _at_classes("nll_loss", array(input), array(target), reduction)
+
+
+def _at_classes(name: str, input: Any, target: Any, reduction: str) -> Any:
+    """Reduce minus the input at the right classes, for the function of this name."""
+    classes, axis = np.asarray(value(target)), _class_axis(name, input)
     wanted = input.shape[:axis] + input.shape[axis + 1 :]
     if classes.dtype.kind not in "iu":
-        raise TypeError(f"nll_loss: the target must be classes, that is integers; its dtype is {classes.dtype}")
+        raise TypeError(f"{name}: the target must be classes, that is integers; its dtype is {classes.dtype}")
     if classes.shape != wanted:
         raise ValueError(
-            f"nll_loss: target of shape {classes.shape} for an input of shape {input.shape}; {wanted} is wanted"
+            f"{name}: target of shape {classes.shape} for an input of shape {input.shape}; {wanted} is wanted"
         )
     if classes.size and not (0 <= classes.min() and classes.max() < input.shape[axis]):
         raise IndexError(
-            f"nll_loss: a target is outside the {input.shape[axis]} classes 0 ... {input.shape[axis] - 1}; "
+            f"{name}: a target is outside the {input.shape[axis]} classes 0 ... {input.shape[axis] - 1}; "
             "give one of them"
         )
     places = np.expand_dims(classes, axis)
-    return _reduced("nll_loss", -np.squeeze(np.take_along_axis(input, places, axis=axis), axis), reduction)
+    return _reduced(name, -np.squeeze(np.take_along_axis(input, places, axis=axis), axis), reduction)
 
 
 def _class_axis(name: str, input: Any) -> int:

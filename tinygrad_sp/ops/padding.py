@@ -26,6 +26,7 @@ _OPTION = {
     "symmetric": "reflect_type",
     **dict.fromkeys(_STATISTICS, "stat_length"),
 }
+_INDICES = ("edge", "empty", "wrap")  # modes without an option
 
 
 @implements(np.pad)
@@ -71,6 +72,8 @@ def pad(x: Any, /, pad_width: Any, mode: str = "constant", **options: Any) -> An
     x = array(x)
     if callable(mode):
         raise NotImplementedError("pad: a function as mode writes into the array; use concatenate, or one of the modes")
+    if mode not in (*_OPTION, *_INDICES):
+        raise ValueError(f"pad: mode={mode!r}; one of {', '.join(sorted((*_OPTION, *_INDICES)))} is wanted")
     known = {_OPTION[mode]} if mode in _OPTION else set()
     if set(options) - known:
         raise ValueError(f"pad: mode {mode!r} does not take {sorted(set(options) - known)}; write a mode that does")
@@ -102,7 +105,7 @@ def _bordered(x: Any, axis: int, width: tuple[int, int], mode: str, pair: Any, o
         blocks = [_ramp(x, axis, width[side], ends[side], side) for side in (0, 1)]
     elif mode == "constant":
         blocks = [broadcast_to(array(v).astype(x.dtype), _long(x, axis, n)) for v, n in zip(pair, width, strict=True)]
-    else:  # NumPy says for each place where it comes from, or that there is no such mode
+    else:  # NumPy says for each place where it comes from
         return x[along(axis, np.pad(np.arange(x.shape[axis]), width, mode=mode))]  # type: ignore[call-overload]
     return concatenate([blocks[0], x, blocks[1]], axis)
 

@@ -334,7 +334,10 @@ def repeat(x: Any, /, repeats: Any, axis: int | None = None) -> Any:
         n, before, after = int(repeats), x.shape[: x.ndim + at], x.shape[x.ndim + at + 1 :]
         wide = broadcast_to(reshape(x, (*before, x.shape[at], 1, *after)), (*before, x.shape[at], n, *after))
         return reshape(wide, (*before, x.shape[at] * n, *after))
-    return x[along(at, np.repeat(np.arange(x.shape[at]), np.asarray(repeats)))]
+    counts = np.asarray(repeats)
+    if counts.shape not in ((1,), (x.shape[at],)):
+        raise ValueError(f"repeat: {counts.size} counts for {x.shape[at]} elements; one for each, or one, is wanted")
+    return x[along(at, np.repeat(np.arange(x.shape[at]), counts))]
 
 
 @implements(np.tile)
