@@ -101,3 +101,13 @@ def test_off_it_leaves_nothing_behind():
     assert MODE.get() is None
     with np.errstate(invalid="ignore"):
         assert np.isnan(tg.log(tg.Tensor(-1.0)).item())
+
+
+def test_what_is_computed_under_no_grad_in_forward_mode_is_looked_at():
+    def f(x):
+        with tg.no_grad():
+            y = np.log(x)
+        return x * y
+
+    with pytest.raises(FloatingPointError, match="Log made -inf"), tg.debug_nans():
+        tg.jvp(f, (0.0,), (1.0,))

@@ -59,6 +59,7 @@ class Dual(Nested, internal=True):
         mode = MODE.get()
         if mode is not None and not mode.recording:
             out = apply(op, primals, params)
+            watched(op, primals, params, out, (), None)
             return tuple(map(self.still, out)) if type(out) is tuple else self.still(out)
         out, dots = pushed(op, primals, tangents, params, masked)
         if mode is not None:
