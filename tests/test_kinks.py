@@ -72,6 +72,12 @@ def test_second_derivative_at_kinks(function, values, wanted):
     np.testing.assert_allclose(gradients(function, values, order=2), wanted, rtol=1e-15)
 
 
+@pytest.mark.parametrize("twice", [tg.hessian, lambda f: tg.jacfwd(tg.jacfwd(f)), lambda f: tg.jacrev(tg.jacfwd(f))])
+@pytest.mark.parametrize("f", [np.std, lambda x: np.std(x, where=x == x), lambda x: np.linalg.norm(x - x[0])])
+def test_what_has_a_tip_is_flat_there_to_second_order_too(f, twice):
+    np.testing.assert_array_equal(twice(f)(np.full(3, 2.0)), np.zeros((3, 3)))
+
+
 def test_prod_with_zeros_to_second_order_is_the_sum_of_products_of_the_others():
     """Each entry of the Hessian of a product is the product of the other factors."""
     x = np.array([0.0, 2.0, 0.0, 5.0])

@@ -115,7 +115,8 @@ class Std(Op):
 
     @staticmethod
     def backward(grad: Any, out: Any, x: Any, *, axis: Axes, keepdims: bool, correction: float) -> Any:
-        share = spread(grad / np.where(out == 0, 1.0, out), axis, keepdims, x.shape)
+        flat = out == 0  # there it has a tip: all derivatives are 0, the second too
+        share = spread(np.where(flat, 0.0, grad) / np.where(flat, 1.0, out), axis, keepdims, x.shape)
         return share * _away(x, axis) * (1 / _freedom(x.shape, axis, correction))
 
 

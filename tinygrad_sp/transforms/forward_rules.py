@@ -44,7 +44,8 @@ def _var(tangents: Any, _out: Any, x: Any, *, axis: Any, keepdims: bool, correct
 
 @pushes(reduction.Std)
 def _std(tangents: Any, out: Any, x: Any, *, axis: Any, keepdims: bool, correction: float) -> Any:
-    return _spread(tangents[0], x, axis, keepdims, correction) / np.where(out == 0, 1.0, out)
+    flat, moved = out == 0, _spread(tangents[0], x, axis, keepdims, correction)
+    return np.where(flat, 0.0, moved) / np.where(flat, 1.0, out)
 
 
 @pushes(reduction.Max, reduction.Min)
