@@ -429,44 +429,36 @@ def apply(op: Op, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
 # ---------------------------------------------------------------------------------------------- leaves
 
 
-class _Leaf(Op):
+class _Mark(Op, abstract=True):
+    """What stands in a node in the place of an op where there is none."""
+
+    small, arity = True, 0
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x
+
+
+class _Leaf(_Mark):
     """A variable: where differentiation ends."""
 
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return x
 
-
-class _Released(Op):
-    """What a node's op becomes when backward has passed it."""
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return x
-
-
-class _Variable(Op):
+class _Variable(_Mark):
     """What a function being differentiated gets for an argument: no leaf, so a copy of it is not another one."""
 
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return x
 
-
-class _Closed(Op):
+class _Closed(_Mark):
     """What the variable of a functional derivative becomes when its function has returned: a constant, in effect."""
 
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return x
+
+class _Released(_Mark):
+    """What a node's op becomes when backward has passed it."""
 
 
 LEAF: Op = _Leaf.op
 VARIABLE: Op = _Variable.op
 CLOSED: Op = _Closed.op
 RELEASED: Op = _Released.op
-for _op in (LEAF, VARIABLE, CLOSED, RELEASED):
-    _op.small, _op.arity, _op.kind = True, 0, LEAF_KIND
 RELEASED.kind = RELEASED_KIND
 
 

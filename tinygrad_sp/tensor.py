@@ -281,7 +281,8 @@ class Tensor(ArrayMethods):
             raise RuntimeError(f"{name}: {_integer(self.dtype)}")
         raise RuntimeError(
             f"{name}: this Tensor is a constant: nothing it was computed from has requires_grad=True, or it was "
-            "computed under no_grad() or detached. Make the inputs Tensors: x = tg.Tensor(data)"
+            "computed under no_grad(), detached, or by an op without a backward (as floor). Make the inputs Tensors: "
+            "x = tg.Tensor(data)"
         )
 
     def _cotangent(self, given: Any) -> Any:

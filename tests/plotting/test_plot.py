@@ -190,6 +190,11 @@ def test_second_order():
     assert dots(tg.plot_gradcheck(report.orders[2]).axes[0]) == {BLUE: [0, 1]}
 
 
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="plot: f is int; a function of one number is wanted"):
+        tg.plot(3, -1, 1)
+
+
 def test_something_else_is_refused():
     with pytest.raises(TypeError, match=r"plot_gradcheck: float; give what gradcheck\(f, x\) returned"):
         tg.plot_gradcheck(1.0)

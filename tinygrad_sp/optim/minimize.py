@@ -62,24 +62,36 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
         raise ImportError("optim.minimize needs SciPy: pip install 'tinygrad_sp[scipy]'") from None
     if "jac" in options:
         raise TypeError("minimize: leave out jac: the gradient is computed exactly")
-    leaves, structure = flatten(x0)
-    if leaves and not any(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves) and isinstance(x0, (list, tuple)):
-        x0 = np.asarray(x0)  # a plain list of numbers is an array, as in SciPy
-        leaves, structure = flatten(x0)
-    arrays = [leaf.detach().numpy() if isinstance(leaf, Tensor) else np.asarray(leaf) for leaf in leaves]
-    for path, array in zip(structure.paths(), arrays, strict=True):
-        if array.dtype.kind != "f":
-            raise TypeError(f"minimize: x0{path} has dtype {array.dtype}; write real floating numbers, 3.0 and not 3")
-    if not arrays:
-        raise ValueError("minimize: x0 holds no parameters; give Tensors or arrays, in a list or dict")
+    arrays, structure = _arrays(x0)
     ends = np.cumsum([array.size for array in arrays]).tolist()
 
     def tree_of(vector: Any) -> Any:
         parts = zip(arrays, [0, *ends], ends, strict=False)
         return unflatten(structure, [vector[i:j].reshape(a.shape).astype(a.dtype) for a, i, j in parts])
 
-    def flat(vector: Any) -> Any:
-        return f(tree_of(vector))
+    given = _functions(lambda vector: f(tree_of(vector)), method)
+    start = np.concatenate([np.ravel(array).astype(float) for array in arrays])
+    result = scipy_minimize(x0=start, method=method, **{**given, **options})
+    result.x = tree_of(Tensor(result.x, requires_grad=False))
+    return result
+
+
+def _arrays(x0: Any) -> tuple[list[Any], Any]:
+    """Return the parameters as arrays, and the structure of the containers that they came in."""
+    leaves, structure = flatten(x0)
+    if leaves and not any(isinstance(leaf, (Tensor, np.ndarray)) for leaf in leaves) and isinstance(x0, (list, tuple)):
+        leaves, structure = flatten(np.asarray(x0))  # a plain list of numbers is an array, as in SciPy
+    arrays = [leaf.detach().numpy() if isinstance(leaf, Tensor) else np.asarray(leaf) for leaf in leaves]
+    for path, array in zip(structure.paths(), arrays, strict=True):
+        if array.dtype.kind != "f":
+            raise TypeError(f"minimize: x0{path} has dtype {array.dtype}; write real floating numbers, 3.0 and not 3")
+    if not arrays:
+        raise ValueError("minimize: x0 holds no parameters; give Tensors or arrays, in a list or dict")
+    return arrays, structure
+
+
+def _functions(flat: Callable[[Any], Any], method: Any) -> dict[str, Any]:
+    """Return what SciPy is given: the function of the flat vector, and the derivatives that the method takes."""
 
     def value_and_gradient(vector: Any) -> tuple[float, Any]:
         value, gradient = value_and_grad(flat)(vector)
@@ -88,17 +100,12 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
     def product(vector: Any, direction: Any) -> Any:
         return np.array(hvp(flat, (vector,), (direction,)), float)
 
-    given: dict[str, Any] = {}
     name = method.lower() if isinstance(method, str) else ""
+    if name in NO_GRADIENT:
+        return {"fun": lambda vector: float(flat(Tensor(vector, requires_grad=False)))}
+    given: dict[str, Any] = {"fun": value_and_gradient, "jac": True}
     if name in HESSIAN_PRODUCTS:
         given["hessp"] = product
     if name in HESSIAN:
         given["hess"] = lambda vector: np.array(hessian(flat)(vector), float)
-    if name in NO_GRADIENT:
-        function: Any = lambda vector: float(flat(Tensor(vector, requires_grad=False)))  # noqa: E731
-    else:
-        function, given["jac"] = value_and_gradient, True
-    start = np.concatenate([np.ravel(array).astype(float) for array in arrays])
-    result = scipy_minimize(function, start, method=method, **{**given, **options})
-    result.x = tree_of(Tensor(result.x, requires_grad=False))
-    return result
+    return given

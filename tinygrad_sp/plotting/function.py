@@ -53,7 +53,7 @@ def plot(
     ValueError
         If ``f`` gives several numbers, ``lo`` is not below ``hi``, or ``order`` or ``points`` makes no sense.
     TypeError
-        If ``f`` gives complex or plain numbers, of which there is no derivative to draw.
+        If ``f`` is no function, or gives complex or plain numbers, of which there is no derivative to draw.
 
     Notes
     -----
@@ -68,6 +68,8 @@ def plot(
     ['softplus(x)', 'derivative', 'second derivative']
     """
     need_matplotlib("plot")
+    if not callable(f):
+        raise TypeError(f"plot: f is {type(f).__name__}; a function of one number is wanted")
     lo, hi = float(lo), float(hi)
     if not (np.isfinite([lo, hi]).all() and lo < hi):
         raise ValueError(f"plot: from {lo} to {hi}; wanted finite numbers, the first below the second")
