@@ -307,3 +307,9 @@ def test_exponential_and_dropout():
     assert tg.random.dropout(t, 1.0).tolist() == [0.0, 0.0] and tg.random.dropout(t, 0.0).tolist() == [1.0, 2.0]
     with pytest.raises(ValueError, match="probability"):
         tg.random.dropout(t, 1.5)
+
+
+def test_dropout_of_whole_and_of_infinite_numbers():
+    assert tg.random.dropout([1, 2, 3, 4], 0.2, rng=0).tolist() == [1.25, 2.5, 0, 0]  # 1.25 is no whole number
+    assert tg.random.dropout(tg.Tensor([np.inf, np.nan]), 1.0).tolist() == [0, 0]  # and no warning
+    assert tg.random.dropout(tg.Tensor([1.0, 2.0], dtype=np.float32), 0.2, rng=0).dtype == np.float32

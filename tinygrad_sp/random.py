@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Op
-from .ops.arguments import array
+from .ops.arguments import floating
 
 __all__ = ["dropout", "exponential", "gumbel", "laplace", "logistic", "normal", "uniform"]
 
@@ -93,7 +93,7 @@ class Masked(Op):
 
     @staticmethod
     def forward(x: Any, *, kept: Any, scale: float) -> Any:
-        return np.where(kept, x * scale, 0.0)[()].astype(x.dtype)
+        return np.where(kept, x, 0.0) * scale
 
     @staticmethod
     def backward(grad: Any, _out: Any, _x: Any, *, kept: Any, scale: float) -> Any:
@@ -125,6 +125,6 @@ def dropout(x: Any, p: float = 0.5, *, rng: Generator = None) -> Any:
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p={p} is no probability; a number from 0 to 1 is wanted")
-    x = array(x)
+    x = floating(x)
     kept = np.random.default_rng(rng).random(x.shape) >= p
     return Masked.apply(x, kept=kept, scale=1 / (1 - p) if p < 1 else 0.0)

@@ -116,7 +116,8 @@ def _describe(tree: Any, arrays: Arrays, where: str) -> list[Any]:
     if tree is None or type(tree) in (bool, int, float, str):
         return ["value", tree]
     if not isinstance(tree, (Tensor, np.ndarray, np.generic)) or tree.dtype.kind not in "biufc":
-        raise TypeError(f"save: {where} is of type {type(tree).__name__}; write Tensors, numbers, dicts and lists")
+        kind = f"{type(tree).__name__}{f' of dtype {tree.dtype}' if hasattr(tree, 'dtype') else ''}"
+        raise TypeError(f"save: {where} is of type {kind}; write Tensors, numbers, dicts and lists")
     kind = "array"
     if isinstance(tree, Tensor):
         kind = "variable" if tree.requires_grad else "constant"
