@@ -164,7 +164,8 @@ np.poly(v)  np.roots(v)  np.polydiv(v, r[:3])  np.polydiv(r, v)
 np.polyfit(v, w, 2)  np.polyfit(a[:3], x, 1)  np.polyfit(v, w, 1, w=p)
 np.linspace(s, v, 4)  np.linspace(v, 3.0, 5, endpoint=False, axis=1)
 np.linspace(s, 2.0, 1)
-np.logspace(s, v, 3)  np.geomspace(v, 7.0, 4)  np.geomspace(s, w, 3, endpoint=False, axis=-1)
+np.logspace(s, v, 3)  np.logspace(s, v, 3, base=w)  np.logspace(s, r, 3, base=x, axis=1)
+np.geomspace(v, 7.0, 4)  np.geomspace(s, w, 3, endpoint=False, axis=-1)
 np.linspace(s, 3.0, 4, retstep=True)
 """
 

@@ -15,7 +15,7 @@ from .dispatch import implements
 from .graph import Op, Traced
 from .ops.arguments import has_tensor, on_cpu
 from .ops.joining import stack
-from .ops.shape import broadcast_to, moveaxis
+from .ops.shape import broadcast_to, expand_dims, moveaxis, reshape
 from .tensor import Tensor, checked_array, constant, exposed
 
 __all__ = [
@@ -337,6 +337,11 @@ def logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
 ) -> Any:
     """Return numbers whose logarithms are evenly spaced: ``base ** linspace(start, stop)``."""
+    if np.ndim(base):  # every base has a row of its own
+        ends = start, stop, base
+        ndim = max(map(np.ndim, ends))
+        start, stop, base = (reshape(v, (1,) * (ndim - np.ndim(v)) + tuple(np.shape(v))) for v in ends)
+        base = expand_dims(base, axis)
     result = np.power(base, linspace(start, stop, num, endpoint, axis=axis))
     return result if dtype is None else result.astype(dtype)
 
