@@ -200,6 +200,24 @@ def test_a_dtype_that_would_lose_the_imaginary_part_is_refused():
     assert np.exp(tg.Tensor([1j]), dtype=np.float32, casting="unsafe").item() == 1
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_functions_without_a_derivative_see_one_example_of_a_batch():
+    """Also those that NumPy has in C, whose signature is not ours, and with arrays given by name."""
+    x = np.array([[-np.inf, 1.0, 0.5], [2.0, -np.inf, 0.0]])
+    for f in (
+        np.isneginf,
+        np.isposinf,
+        lambda row: np.lexsort((row, row * 0)),
+        lambda row: np.isclose(a=row, b=1.0),
+        lambda row: np.isin(row, test_elements=row[:2]),
+        lambda row: np.digitize(row, bins=[0.2, 1.0]),
+        lambda row: np.unravel_index(np.argmax(row), (3, 1))[0],
+    ):
+        found = tg.vmap(f)(tg.Tensor(x))
+        assert isinstance(found, tg.Tensor) and same(found, np.stack([f(row) for row in x])), f
+    assert isinstance(np.isneginf(tg.Tensor(x)), tg.Tensor)
+
+
 def test_a_place_outside_is_named():
     with pytest.raises(ValueError, match="partition: kth=5 of 2 elements; numbers from -2 to 1 are wanted"):
         np.partition(tg.Tensor([1.0, 2.0]), 5)

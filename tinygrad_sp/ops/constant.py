@@ -7,6 +7,7 @@ every level of nested derivatives.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from ..dispatch import implements
 from ..graph import Op
-from .arguments import concrete
+from .arguments import array, concrete
 
 __all__ = [
     "argwhere",
@@ -56,11 +57,16 @@ def constant(function: Any, arrays: int = 1, stands_for: bool = True) -> Callabl
 
     @functools.wraps(function)
     def public(*args: Any, **params: Any) -> Any:
+        for key in list(inspect.signature(function).parameters)[len(args) : arrays] if params else ():
+            if key in params:  # an array given by name
+                args = (*args, params.pop(key))
         rest = tuple(map(concrete, args[arrays:]))
-        return op.apply(*args[:arrays], rest=rest, **{name: concrete(x) for name, x in params.items()})
+        given = [array(x) if isinstance(x, (list, tuple)) else x for x in args[:arrays]]
+        return op.apply(*given, rest=rest, **{name: concrete(x) for name, x in params.items()})
 
     public.__doc__ = f"Return what ``numpy.{name}`` does, a constant."
     public.__module__ = __name__
+    public.__dict__.pop("__signature__", None)  # of NumPy's functions in C: `dispatch` would take it for ours
     public.__dict__["op"] = op.op
     return implements(function)(public) if stands_for else public
 

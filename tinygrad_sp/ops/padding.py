@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import implements
+from ..graph import Traced
 from .arguments import array
 from .axes import along, negative_axis
 from .joining import concatenate
@@ -82,7 +83,7 @@ def pad(x: Any, /, pad_width: Any, mode: str = "constant", **options: Any) -> An
         at = {negative_axis(a, x.ndim): w for a, w in pad_width.items()}
         pad_width = [np.broadcast_to(at.get(a, 0), 2) for a in range(-x.ndim, 0)]
     widths = tuple((int(a), int(b)) for a, b in np.broadcast_to(pad_width, (x.ndim, 2)))
-    if mode in ("constant", "empty") and np.ndim(option or 0) == 0:
+    if mode in ("constant", "empty") and np.ndim(option or 0) == 0 and not isinstance(option, Traced):
         return Pad.apply(x, widths=widths, value=option or 0)
     pairs: Any = [(None, None)] * x.ndim
     if option is not None and _OPTION[mode] != "reflect_type":

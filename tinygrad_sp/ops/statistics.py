@@ -77,6 +77,7 @@ def average(
         result = mean(x, axis, keepdims=keepdims)
         return (result, np.full_like(result, x.size / max(result.size, 1))) if returned else result
     weights = weights_for("average", array(weights), x, axis)
+    weights = weights.astype(np.result_type(x.dtype, weights.dtype, *["f8"] * (x.dtype.kind in "biu")))
     total = sum(weights, axis, keepdims=keepdims)
     if np.any(everything(total) == 0):
         raise ZeroDivisionError("average: the weights sum to zero; another sum is wanted, or sum(x * weights)")
