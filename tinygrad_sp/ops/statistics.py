@@ -5,6 +5,7 @@ All are composed of other functions of ours; NumPy's own definitions, written on
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -148,15 +149,22 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 _count = constant(np.bincount, stands_for=False)
 
 
+@functools.wraps(np.histogramdd)
+def _counts_and_edges(*args: Any, **options: Any) -> tuple[Any, ...]:
+    counts, edges = np.histogramdd(*args, **options)
+    return counts, *edges  # an op's results are arrays, none a list of them
+
+
 def _histogram(function: Any) -> Any:
     """Declare a histogram: constant in what it counts; its weights are refused if they vary."""
-    counted = constant(function, stands_for=False)
+    counted = constant(_counts_and_edges if function is np.histogramdd else function, stands_for=False)
 
     def public(x: Any, /, *args: Any, weights: Any = None, **options: Any) -> Any:
         if getattr(weights, "node", None) is not None:
             raise NotImplementedError(f"{function.__name__}: weights being differentiated; see bincount")
         options = options if weights is None else options | {"weights": value(weights)}
-        return counted(x, *args, **options)
+        counts, *edges = counted(x, *args, **options)
+        return (counts, edges) if function is np.histogramdd else (counts, *edges)
 
     public.__name__ = public.__qualname__ = function.__name__
     public.__doc__ = f"Return what ``numpy.{function.__name__}`` does, a constant."
