@@ -195,7 +195,8 @@ np.array_repr(v)  np.array_str(v)  np.bitwise_and(N, 3)  np.bitwise_count(I)  np
 np.can_cast(np.float64, np.float32)  np.ceil(x)  np.common_type(x, z)  np.count_nonzero(o)  np.digitize(v, a)
 np.einsum_path("ij,kj", x, y)  np.empty_like(x) * 0  np.equal(x, y)  np.fix(j)  np.flatnonzero(o)  np.floor(x)
 np.floor_divide(x, r)  np.frexp(x)[1]  np.gcd(I, 6)  np.greater(x, y)  np.greater_equal(x, y)  np.histogram(v, 3)[0]
-np.histogram2d(v, w, 2)[0]  np.histogram_bin_edges(v, 3)  np.histogramdd(x, 2)[0]  np.histogramdd(x, 2)[1]  np.invert(N)  np.isclose(x, y)
+np.histogram2d(v, w, 2)[0]  np.histogram_bin_edges(v, 3)  np.histogramdd(x, 2)[0]  np.histogramdd(x, 2)[1]
+np.invert(N)  np.isclose(x, y)
 np.iscomplex(z)  np.iscomplexobj(z)  np.isfinite(h)  np.isin(v, v[:2])  np.isinf(x)  np.isnan(h)  np.isneginf(x)
 np.isposinf(x)  np.isreal(z)  np.isrealobj(x)  np.lcm(I, 6)  np.left_shift(I, 1)  np.less(x, y)  np.less_equal(x, y)
 np.lexsort(x)  np.lexsort((w, v))  np.logical_and(o, v)  np.logical_not(o)  np.logical_or(o, v)  np.logical_xor(o, v)
