@@ -112,6 +112,26 @@ def test_constant(expression):
     assert all(getattr(y, "node", None) is None for y in leaves_of(found))
 
 
+# What these say is no array, of which a batch could be made.
+_NO_ARRAYS = re.compile(
+    r"np\.(array2string|array_repr|array_str|common_type|einsum_path|min_scalar_type|result_type)\("
+)
+
+
+_BATCHED = [e for e in DIFFERENTIABLE + split(CONSTANT) if names_in(e) and not _NO_ARRAYS.match(e)]
+
+
+@pytest.mark.parametrize("expression", _BATCHED)
+def test_batched(expression):
+    """What it says of a batch is what it says of one example after the other."""
+    f, arrays = compiled(expression), {n: ARRAYS[n] for n in names_in(expression)}
+    batches = {n: np.stack([a, a[..., ::-1] if a.ndim else a * 1.5, a * 1.25]) for n, a in arrays.items()}
+    each = [leaves_of(f(**{n: b[i] for n, b in batches.items()})) for i in range(3)]
+    found = leaves_of(tg.vmap(lambda given: f(**given))({n: tg.Tensor(b) for n, b in batches.items()}))
+    for batch, examples in zip(found, zip(*each, strict=True), strict=True):
+        np.testing.assert_allclose(plain(batch), np.stack(examples), rtol=1e-9, atol=1e-11)
+
+
 @pytest.mark.parametrize("expression", split(IN_PLACE))
 def test_in_place(expression):
     names = names_in(expression)
