@@ -44,6 +44,15 @@ def by_example(*_args: Any, **_params: Any) -> Any:
     raise NotImplementedError
 
 
+@functools.cache
+def _names(function: Any) -> list[str]:
+    """Return the names of the parameters."""
+    try:
+        return list(inspect.signature(function).parameters)
+    except ValueError:  # older NumPy does not know them of its functions in C
+        return []
+
+
 def constant(function: Any, arrays: int = 1, stands_for: bool = True) -> Callable[..., Any]:
     """Declare an op of NumPy's function, the first arguments of which are arrays; return the public function."""
     name = function.__name__
@@ -57,7 +66,7 @@ def constant(function: Any, arrays: int = 1, stands_for: bool = True) -> Callabl
 
     @functools.wraps(function)
     def public(*args: Any, **params: Any) -> Any:
-        for key in list(inspect.signature(function).parameters)[len(args) : arrays] if params else ():
+        for key in _names(function)[len(args) : arrays] if params else ():
             if key in params:  # an array given by name
                 args = (*args, params.pop(key))
         rest = tuple(map(concrete, args[arrays:]))

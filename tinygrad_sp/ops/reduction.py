@@ -399,10 +399,8 @@ def _extreme(op: type[Op], larger: Any, x: Any, axis: Axis, keepdims: bool, init
     if initial is None:
         return _reduced(op, x, axis, None, keepdims)
     x, initial = array(_only(x, where, _first(initial, x))), _first(initial, x)
-    over = reduced_axes(axis, x.ndim)
-    if not _count(x.shape, over):
-        rest = [1 if a in over else x.shape[a] for a in range(-x.ndim, 0) if keepdims or a not in over]
-        return np.broadcast_to(initial, rest)
+    if not _count(x.shape, reduced_axes(axis, x.ndim)):  # recorded all the same
+        return _cast(np.where(True, initial, _reduced(Sum, x, axis, None, keepdims)), x.dtype)
     return larger(_reduced(op, x, axis, None, keepdims), initial)
 
 
