@@ -18,7 +18,7 @@ from .arguments import array, value
 from .indexing import nonzero, setitem
 from .joining import stack
 from .masks import either
-from .shape import broadcast_to
+from .shape import broadcast_to, reshape
 
 __all__ = [
     "choose",
@@ -181,7 +181,9 @@ def choose(x: Any, /, choices: Any, *, mode: str = "raise") -> Any:
     if np.size(number) and not (0 <= np.min(number) and np.max(number) < n):
         raise ValueError(f"choose: there are {n} choices, numbered from 0; the numbers go to {np.max(number)}")
     shape = np.broadcast_shapes(np.shape(number), options.shape[1:])
-    options = broadcast_to(options, (n, *shape)) if options.shape[1:] != shape else options
+    if options.shape[1:] != shape:
+        options = reshape(options, (n, *(1,) * (len(shape) + 1 - options.ndim), *options.shape[1:]))
+        options = broadcast_to(options, (n, *shape))
     return options[(number, *np.ogrid[tuple(map(slice, shape))])]
 
 

@@ -78,6 +78,8 @@ def pad(x: Any, /, pad_width: Any, mode: str = "constant", **options: Any) -> An
     known = {_OPTION[mode]} if mode in _OPTION else set()
     if set(options) - known:
         raise ValueError(f"pad: mode {mode!r} does not take {sorted(set(options) - known)}; write a mode that does")
+    if not x.ndim:
+        return x
     option = next(iter(options.values()), None)
     if isinstance(pad_width, dict):
         at = {negative_axis(a, x.ndim): w for a, w in pad_width.items()}
