@@ -339,3 +339,26 @@ def test_a_function_may_write_into_its_argument(modes: tuple[str, ...]) -> None:
         return x * x
 
     assert gradcheck(f, np.array([0.5, 0.2, 0.3]), domain=None, order=2, modes=modes).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.sum(np.log(x)), np.array([-1.0, -2.0])),
+        (lambda x: np.sum(1 / x), np.array([0.0])),
+        (np.log, -1.0),
+        (lambda x: np.log(x), np.array([-1.0, -2.0])),
+        (lambda x: x * np.nan, 3.0),
+    ],
+)
+def test_where_no_result_is_finite_nothing_is_decided(f, x):
+    report = gradcheck(f, x)
+    assert report.verdict == "inconclusive" and report.reason
+    with pytest.raises(AssertionError, match="INCONCLUSIVE"):
+        assert_gradients(f, x, inconclusive="fail")
+
+
+def test_a_result_that_is_not_finite_is_said_not_to_have_been_compared():
+    matrix = np.array([[1.0, 0], [0, 1], [1, 1]])
+    report = gradcheck(lambda x: np.log(matrix @ x), np.array([-1.0, 2.0]))
+    assert report.ok and "1 of 3 results not finite there" in str(report)

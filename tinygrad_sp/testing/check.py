@@ -227,9 +227,20 @@ def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, s
             forward(c, report, reverse)
         if reverse and not report.problems and not report.wrong and domain is not None and not subject.given:
             probe.elsewhere(c, report, domain)
+        _say_what_is_not_finite(c, report)
     if reverse and not report.problems and not identical(p.at(p.x), p.f):
         report.problems.append(Problem("state", "the function's value changed while it was being checked"))
     return _conclude(report, subject)
+
+
+def _say_what_is_not_finite(c: Checker, report: Report) -> None:
+    """Where a result is NaN or infinite it has no differences: nothing was learnt there of its derivative."""
+    lost, m = int(np.sum(~c.finite)), c.p.m
+    if lost == m and not report.undecided:
+        report.undecided += 1
+        report.reason = "no result is finite there; give inputs where the function is"
+    elif lost and not report.undecided:
+        report.notes.append(f"{lost} of {plural(m, 'result')} not finite there: of these nothing was compared")
 
 
 def _deterministic(subject: Subject, p: Precise, report: Report) -> bool:
@@ -433,7 +444,7 @@ def _conclude(report: Report, subject: Subject) -> Report:
     elif not subject.varied:
         report.reason = "there is no floating input: nothing to differentiate"
     elif not report.compared:
-        report.reason = "there are no elements: nothing can be wrong but shape and dtype"
+        report.reason = "no elements, or no floating result: nothing can be wrong but shape and dtype"
     else:
         one = "the derivative lies within the error bar" if report.compared == 1 else ""
         many = f"all {report.compared} derivatives lie within the error bars"
