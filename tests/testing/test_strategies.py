@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,3 +47,10 @@ def test_tensors_and_arrays(t: tg.Tensor, shape: tuple[int, ...], data: st.DataO
     a = data.draw(strategies.arrays_like(shape=shape, dtype=np.complex64))
     assert a.shape == shape and a.dtype == np.complex64
     assert data.draw(strategies.arrays_like(a)).dtype == a.dtype
+
+
+def test_without_hypothesis_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    monkeypatch.delitem(sys.modules, "tinygrad_sp.testing.strategies")
+    with pytest.raises(ImportError, match="pip install hypothesis"):
+        importlib.import_module("tinygrad_sp.testing.strategies")
