@@ -135,3 +135,44 @@ def test_swapped_elements_are_seen_whatever_is_drawn() -> None:
     for seed in range(30):
         report = gradcheck(lambda x: x * mask, x, vjp=lambda g, _: (g * mask).T, domain=None, seed=seed)
         assert report.verdict == "fail", seed
+
+
+def test_a_half_precision_inside_is_not_decided_and_its_sign_is() -> None:
+    def f(x: Any) -> Any:
+        return np.sin(x.astype(np.float16)).astype(np.float64)
+
+    assert gradcheck(f, Y, vjp=lambda g, x: g * np.cos(x)).verdict == "inconclusive"
+    assert gradcheck(f, Y, vjp=lambda g, x: -g * np.cos(x)).verdict == "fail"
+    assert gradcheck(f, Y, vjp=lambda g, x: g * np.cos(x) * 2).verdict == "fail"
+
+
+def test_a_grid_of_few_steps_has_no_slope() -> None:
+    def f(x: Any) -> Any:
+        return np.round(x * 8) / 8
+
+    assert gradcheck(f, Y + 0.01, vjp=lambda g, _x: g).verdict == "fail"
+    assert gradcheck(f, Y + 0.01, vjp=lambda g, _x: 0 * g).verdict == "pass"
+
+
+def test_terms_that_cancel_are_linear_up_to_their_rounding() -> None:
+    report = gradcheck(lambda x: np.arctan2(x, x * 1e-8), Y)
+    assert report.verdict == "pass", report
+
+
+def test_the_rounding_of_an_ill_conditioned_jvp() -> None:
+    a = np.random.default_rng(99).normal(size=(3, 2))
+    report = gradcheck(lambda a: np.linalg.inv(a @ a.T + 1e-6 * np.eye(3)), a, order=2, modes=("vjp", "jvp"))
+    assert report.verdict == "pass", report
+
+
+def test_a_domain_is_looked_at_in_its_corners() -> None:
+    """A sum is beyond 15 only where most of its elements are large."""
+    for seed in range(10):
+        report = gradcheck(
+            lambda x: np.sum(x) ** 2,
+            Y / 3,
+            vjp=lambda g, x: g * 2 * np.sum(x) * (np.sum(x) < 15) * np.ones_like(x),
+            domain=(-10, 10),
+            seed=seed,
+        )
+        assert report.verdict == "fail", seed

@@ -42,7 +42,7 @@ KEPT = 4  # gradients of very many elements that are remembered
 ROWS = 32  # outputs up to which each gets a cotangent of its own
 DIRECTIONS = 3
 MANTISSA = 0.8660254037844387
-DOUBT = 1e-6  # relative errors that a rule's rounding near the point may explain
+DOUBT = 0.01  # relative errors that a rule's rounding near the point may explain
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Derivatives:
 
     def doubt(self) -> None:
         """Take more samples of the rule's rounding, at points a few units in the last place away."""
-        side = self.below or self.best
+        side = self.below if self.below and self._eps(self.best) < EPS64 else self.best
         if self.more or side.p.n > AFFORDABLE:
             return
         eps = side.p.x.dtype.type(max(float(np.finfo(a.dtype).eps) for a in side.arrays))
@@ -90,9 +90,9 @@ class Derivatives:
         if key in self.cache:
             return self.cache[key]
         found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
-        for side in self.more:
-            off = finite_part(np.abs(found[0] - side.pull(v).astype(np.float64)))
-            ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(side), 1.0)
+        if self.more:  # how far they are from each other: if only the point itself is off, that is no rounding
+            off = finite_part(np.ptp([side.pull(v).astype(np.float64) for side in self.more], axis=0))
+            ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(self.more[0]), 1.0)
             found = (found[0], np.fmax(found[1], np.fmin(8 * ratio * off, DOUBT * np.abs(found[0]))))
         if len(self.cache) >= KEPT and v.size + found[0].size > AFFORDABLE:
             self.cache.pop(next(iter(self.cache)))
@@ -123,6 +123,7 @@ class Checker:
         self.whole = self.steps = ladder(p.work is np.longdouble)
         self.steps = self.whole if self.affordable else self.whole[1:14]
         self.finite = np.isfinite(p.f)
+        self.noise = 0.0  # of the function, where it is more than the rounding of its results
         self.patient = True  # whether to try other steps where the first say too little
         self.unit = self._units()
         self._sums: tuple[Array, Array] | None = None
@@ -302,8 +303,8 @@ class Checker:
         if (unsure & (self.p.x[mine] == 0)).any():
             found.append(self.unit * dtype(2.0**-36))
         unsure &= ~(bar <= 1e-4 * np.abs(e.value[poor]))
-        if (unsure.any() or special.any()) and self.p.work is np.longdouble:
-            found.append(self.unit * dtype(2.0**-16))
+        if unsure.any() or special.any():
+            found.append(self.unit * dtype(2.0**-16 if self.p.work is np.longdouble else 2.0**-8))
         return found
 
     # -------------------------------------------------------------------------------- columns

@@ -25,6 +25,7 @@ from .numeric import KINDS, SMOOTH, median
 from .precise import Analytic, Precise, coordinates, identical, lanes_of, like_view
 from .report import InputReport, Report, Row, plural
 from .subject import GivenSubject, PairSubject, Subject, TensorSubject
+from .ties import TOGETHER, together
 
 Array = NDArray[Any]
 
@@ -267,8 +268,18 @@ def _numbers(c: Checker, report: Report, detail: str) -> None:
     for b in blocks:
         if b.mode == "directions":
             b.entries = directions(c, b)
+    c.noise = max((_noise(b.entries) for b in blocks), default=0.0)
     _write(c, report, blocks)
-    _summarise(c, report, join_entries([b.entries for b in blocks]) if blocks else None, blocks)
+    found = join_entries([b.entries for b in blocks]) if blocks else None
+    tied = together(c, found) if found else None
+    _summarise(c, report, join_entries([found, tied]) if found and tied else found, blocks)
+
+
+def _noise(entries: Entries) -> float:
+    """Find the noise of the function, where that is more than the rounding of its results."""
+    e = entries.estimate
+    rough = np.isfinite(e.noise) & ((e.roughness > 1e3 * e.eps) | (entries.status == UNSURE))
+    return float(np.max(np.fmax(e.noise, e.quantum), where=rough, initial=0.0))
 
 
 def _write(c: Checker, report: Report, blocks: list[Block]) -> None:
@@ -326,7 +337,8 @@ def _summarise(c: Checker, report: Report, e: Entries | None, blocks: list[Block
 def row(c: Checker, e: Entries, i: int) -> Row:
     """Describe one comparison."""
     at, lane, s = int(e.coordinate[i]), int(e.lane[i]), e.estimate
-    place = where(c.p, at) if at >= 0 else "a direction through many elements"
+    many = "the elements at kinks, together" if at == TOGETHER else "a direction through many elements"
+    place = where(c.p, at) if at >= 0 else many
     if lane >= 0:
         output = _output_name(c.p, lane)
     else:

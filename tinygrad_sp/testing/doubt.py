@@ -8,7 +8,7 @@ in the next lower precision; if that moves the feature, the near samples say not
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ Again = Callable[[Any, Array], Samples]  # (checker, unit) -> samples of the sam
 
 # Far out, from one power of four to the next; and farther, where even there nothing has moved.
 FACTORS = tuple(64 * RATIO ** (-k / 8) for k in range(8)) + tuple(64 * RATIO**k for k in range(1, 10))
+MANY = 200  # leaps from which a staircase may be a number format's: float16 has 512 numbers between 1 and 1.5
+LADDERS = 16  # ... and how many more there may be
 FAR = 2.0**-16  # steps at least this large look past the near samples
 
 
@@ -32,9 +34,12 @@ def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
         return
     low = copy.copy(c)
     low.p = c.p.lowered()
-    if (wrong & (e.value == 0)).any():
-        _flat(c, low, wrong & (e.value == 0), e, again)
+    flat = wrong & (e.value == 0)
+    if flat.any():
+        _flat(c, low, flat, e, again)
         first.status = judge(first.analytic, first.slack, e)
+        stairs = flat & (first.status == WRONG) & _on_stairs(again(c, c.unit), e.quantum, first.analytic)
+        first.status = np.where(stairs, UNSURE, first.status)
     wrong = (first.status == WRONG) & (e.kind == SMOOTH)
     if wrong.any():
         _two_slopes(c, low, wrong, first, e, again)
@@ -47,13 +52,33 @@ def _flat(c: Any, low: Any, flat: Array, e: Estimate, again: Again) -> None:
     """Widen the bars of lanes that are flat only because their slope is below their rounding."""
     eps = float(low.p.eps.max(initial=0.0))
     bar = np.where(flat, np.inf, e.bar)
-    for factor in FACTORS:
-        high = estimate(again(c, c.unit * factor))
-        steps = estimate(again(low, (c.unit * factor).astype(low.p.x.dtype))).quantum
+    for unit in _farther(c.unit):
+        high = estimate(again(c, unit))
+        steps = estimate(again(low, unit.astype(low.p.x.dtype))).quantum
         apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
         rounding = flat & (high.quantum > 0) & apart
         bar = np.where(rounding, np.fmin(bar, np.fmax(e.bar, high.reach)), bar)
     e.bar = np.where(np.isfinite(bar), bar, e.bar)
+
+
+def _farther(unit: Array) -> Iterator[Array]:
+    """Give larger and larger steps, at last as large as the largest element: it may be what hides the small ones."""
+    yield from (unit * factor for factor in FACTORS)
+    most, factor = unit.max(), FACTORS[-1]
+    for _ in range(LADDERS):
+        if unit.min() * factor > most:
+            return
+        factor *= RATIO**12
+        yield np.fmin(unit * factor, np.fmax(most, unit))
+
+
+def _on_stairs(s: Samples, quantum: Array, slope: Array) -> Array:
+    """Whether a flat lane is on one of very many stairs that rise as the rule says: float16 inside, or a fine grid."""
+    clear = np.fmin(np.abs(s.plus), np.abs(s.minus)) > 16 * quantum
+    many = (s.change > MANY * quantum).any(axis=0) & (quantum > 0)
+    rise = np.where(clear, ((s.plus - s.minus) / (2 * s.far)).astype(np.float64), np.nan)
+    low, high = np.fmin.reduce(rise, axis=0), np.fmax.reduce(rise, axis=0)
+    return np.asarray(many & (slope > low - 0.1 * np.abs(low)) & (slope < high + 0.1 * np.abs(high)))
 
 
 def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, again: Again) -> None:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from .blocks import DOUBT, Checker
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
 from .contract import Problem
-from .numeric import EPS64, Samples, estimate
-from .precise import Analytic
+from .numeric import EPS64, Samples, estimate, finite_part
+from .precise import Analytic, wobble
 
 Array = NDArray[Any]
+
+UNEVEN = 1e-6  # relative: how far rounding may keep a jvp from being linear
 
 
 def forward(c: Checker, report: Any, reverse: bool) -> None:
@@ -26,7 +28,10 @@ def forward(c: Checker, report: Any, reverse: bool) -> None:
             u = _tangent(c)
             tangent = side.push(u)
             problem = _form(side, tangent)
-            e = _compare(c, u, tangent, _rounding(side, u, tangent))
+            slack = 64 * _rounding(side, u, tangent) * np.abs(tangent)
+            e = _compare(c, u, tangent, slack)
+            if (e.status == WRONG).any():
+                e = _compare(c, u, tangent, np.fmax(slack, _doubt(side, u, tangent)))
             if reverse and not problem:
                 u = np.where(u == 0, c.unit, u)  # what is right at zero does not matter here
                 problem = _transposed(c, side, u, side.push(u))
@@ -38,6 +43,7 @@ def forward(c: Checker, report: Any, reverse: bool) -> None:
             report.undecided += int((e.status == UNSURE).sum())
             worst = np.argsort(-np.nan_to_num(e.excess, nan=np.inf))[:4]
             report.rows += [row(c, e, int(i)) for i in worst if e.status[i] == WRONG]
+            report.rows.sort(key=lambda r: r.status != "wrong")
             report.unsure += [row(c, e, int(i)) for i in np.flatnonzero(e.status == UNSURE)[:4]]
     except (TypeError, NotImplementedError):
         raise
@@ -83,14 +89,22 @@ def _rounding(side: Analytic, u: Array, tangent: Array) -> float:
         factors = (u.dtype.type(4) / 3, u.dtype.type(0.7))
         off = [np.abs(side.push(u * k) / k - tangent) / np.abs(tangent) for k in factors]
         most = float(np.max(np.where(np.isfinite(off), off, 0.0), initial=0.0))
-    return max(eps, min(most, DOUBT) / 16)
+    return max(eps, min(most, UNEVEN) / 16)
 
 
-def _compare(c: Checker, u: Array, tangent: Array, eps: float) -> Entries:
+def _doubt(side: Analytic, u: Array, tangent: Array) -> Array:
+    """Measure the rounding of a jvp at points a few units in the last place away."""
+    eps = max(EPS64, float(np.finfo(tangent.dtype).eps))
+    points = (side.p.x * side.p.x.dtype.type(1 + k * eps) for k in (-2, 1, 3))
+    spread = 8 * np.ptp([Analytic(side.p, side.dtype, x).push(u) for x in points], axis=0)
+    return np.asarray(np.fmin(finite_part(spread), DOUBT * np.abs(tangent)))
+
+
+def _compare(c: Checker, u: Array, tangent: Array, slack: Array) -> Entries:
     """Differences of every output along the direction; wrong only if a second ladder agrees."""
     analytic = tangent.astype(np.float64)
     with np.errstate(all="ignore"):
-        slack = 64 * eps * np.abs(analytic) + 16 * EPS64 * np.abs(np.asarray(c.p.f, np.float64))
+        slack = slack.astype(np.float64) + 16 * EPS64 * np.abs(np.asarray(c.p.f, np.float64))
     names = np.arange(c.p.m)
     first, second = (
         Entries.of(np.full(c.p.m, -1), names, analytic, slack, estimate(_samples(c, u, k))) for k in (1.0, 0.75)
@@ -114,7 +128,8 @@ def _transposed(c: Checker, side: Analytic, u: Array, tangent: Array) -> Problem
         )
         bar = 256 * eps * (np.linalg.norm(ahead) + np.linalg.norm(behind)) + np.linalg.norm(slack * u) * 4
         off = abs(ahead.sum() - behind.sum())
-        if np.isfinite(off) and off > max(bar, 1e-11 * np.abs(ahead).sum()):
+        wrong = np.isfinite(off) and off > max(bar, 1e-11 * np.abs(ahead).sum())
+        if wrong and off > wobble(lambda t: [v @ np.nan_to_num(side.push(u * t)), c.d.best.pull(v * t) @ u], eps).max():
             text = f"jvp and vjp are not transposes: <v, J u> is {ahead.sum():.12g}, <J' v, u> is {behind.sum():.12g}"
             return Problem("transpose", text)
     return None

@@ -89,11 +89,13 @@ class Estimate:
     roughness: Array  # noise over |f|
     reach: Array  # ... divided by the largest step without a change: a slope that could hide there
     eps: Array  # rounding unit of the outputs
+    noise: Array  # of the function, measured
+    far: Array  # the largest step
 
     @classmethod
     def empty(cls, lanes: int) -> Estimate:
         """Nothing known yet."""
-        nan = [np.full(lanes, np.nan) for _ in range(11)]
+        nan = [np.full(lanes, np.nan) for _ in range(13)]
         return cls(nan[0], nan[1], np.full(lanes, UNDEFINED), *nan[2:])
 
 
@@ -163,10 +165,11 @@ def noise_of(s: Samples) -> tuple[Array, Array, Array]:
     quantum = np.where(change > 0, change, np.inf).min(axis=0)
     leaps = (change[-1] == 0) & np.isfinite(quantum)
     if leaps.any():
-        grain = change[close].max(axis=0, initial=0) > 0  # leaps as close as float32 numbers are, and many of them
-        least = np.fmin(np.abs(s.plus[wider]), np.abs(s.minus[wider]))  # on both sides, unlike a kink nearby
-        grain &= np.fmax.reduce(least, axis=0, initial=0) > 8 * quantum
-        coarse = leaps & (grain | (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]))
+        least = np.fmin(np.abs(s.plus), np.abs(s.minus))  # leaps are on both sides, unlike a kink nearby
+        grain = change[close].max(axis=0, initial=0) > 0  # as close as float32 numbers are, and many of them
+        grain &= np.fmax.reduce(least[wider], axis=0, initial=0) > 8 * quantum
+        small = (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]) & (np.fmax.reduce(least, axis=0) > 0)
+        coarse = leaps & (grain | small)
     else:
         coarse = leaps
     span = finite_part(change).max(axis=0)
@@ -263,6 +266,8 @@ def estimate(s: Samples) -> Estimate:
             roughness=(noise[-1] / np.fmax(s.size[-1], TINY)).astype(np.float64),
             reach=_reach(s, quantum),
             eps=s.eps.astype(np.float64),
+            noise=noise[-1].astype(np.float64),
+            far=np.abs(s.far[0]).astype(np.float64),
         )
         look = np.flatnonzero(odd)
         if look.size:
@@ -315,7 +320,7 @@ def _one_sided(s: Samples, noise: Array, e: Estimate, lanes: Array, leap: Array)
     e.kind[lanes] = np.where(none & ~steep, UNDEFINED, np.where(smooth, e.kind[lanes], kind))
     plain = end & ~steep & ~none  # the edge of the domain: the side that exists is the derivative
     e.value[lanes] = np.where(plain, right, e.value[lanes])
-    e.bar[lanes] = np.where(plain, bar, e.bar[lanes])
+    e.bar[lanes] = np.where(plain, 4 * bar, e.bar[lanes])  # where roots of x live
     e.kind[lanes] = np.where(plain, SMOOTH, e.kind[lanes])
 
 
@@ -345,15 +350,20 @@ def _side(s: Samples, rise: Array, noise: Array) -> tuple[Array, Array]:
 def merge(a: Estimate, b: Estimate) -> Estimate:
     """Combine two ladders for the same lanes: the sharper where they agree, else `a`, on smaller steps.
 
-    What looks like a kink or an end, and is smooth on smaller steps, is only near.
+    What looks like a kink or an end, and is smooth on smaller steps, is only near; and what those steps settle is
+    settled.  Where nothing changed at all, the slope is only known to be below the noise that was seen farther out.
     """
-    agree = np.abs(a.value - b.value) <= 4 * (a.bar + b.bar)
+    still = (a.value == 0) & (a.quantum == 0) & (a.far < b.far)
+    a_bar = np.where(still, np.fmax(a.bar, b.noise / a.far), a.bar)
+    agree = np.abs(a.value - b.value) <= 4 * (a_bar + b.bar)
     special = ~plain(a.kind)
     size = np.fmax(np.abs(a.left), np.abs(a.right))
     sharp = b.bar <= 1e-3 * np.where(np.isfinite(size), size, np.abs(b.value))
     near = special & (b.kind == SMOOTH) & (b.quantum == 0) & sharp
-    use_b = near | (~special & (~np.isfinite(a.bar) | (agree & (b.bar < a.bar))))
-    names = ("value", "bar", "kind", "left", "right", "side_bar", "quantum", "roughness", "reach", "eps")
+    near |= ~special & ~agree & (b.far < a.far) & (b.kind == SMOOTH) & (b.quantum == 0) & (b.bar <= 1e-3 * a.bar)
+    use_b = near | (~special & (~np.isfinite(a.bar) | (agree & (b.bar < a_bar))))
+    names = ("value", "kind", "left", "right", "side_bar", "quantum", "roughness", "reach", "eps", "noise", "far")
     mixed = {n: np.where(use_b, getattr(b, n), getattr(a, n)) for n in names}
+    mixed["bar"] = np.where(use_b, b.bar, a_bar)
     scale = np.fmax(np.where(use_b, b.scale, a.scale), 0.0)
     return Estimate(**mixed, scale=scale, span=np.fmax(np.fmax(a.span, b.span), 0.0))

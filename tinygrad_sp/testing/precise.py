@@ -8,14 +8,14 @@ in float64, whatever the dtype of the inputs; its derivatives at any dtype that 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .numeric import Samples, join
+from .numeric import EPS64, Samples, join
 from .subject import Subject
 
 Array = NDArray[Any]
@@ -309,6 +309,12 @@ def identical(a: Any, b: Any) -> bool:
     if a.shape == b.shape and (a == b).all():
         return True
     return np.array_equal(a, b, equal_nan=True)
+
+
+def wobble(ask: Callable[[float], Any], eps: float) -> Any:
+    """Bound the rounding in an answer by asking again, for the question times numbers next to one."""
+    with np.errstate(all="ignore"):
+        return 64 * np.ptp(np.array([ask(1 + 8 * k * max(eps, EPS64)) for k in range(-2, 3)], np.float64), axis=0)
 
 
 class Analytic:

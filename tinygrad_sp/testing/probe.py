@@ -18,16 +18,23 @@ from numpy.typing import NDArray
 from .blocks import Block, Checker, Derivatives
 from .compare import WRONG, Entries, join_entries
 from .directions import directions
-from .numeric import ladder, median
+from .numeric import SMOOTH, ladder, median
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
 from .subject import ByElement, Subject
 
 Array = NDArray[Any]
 
 MAGNITUDES = (1e-3, 0.03, 0.1, 0.3, 0.7, 1.0, 1.6, 2.5, 4.0, 7.0, 12.0, 17.0, 22.0, 27.0, 33.0, 40.0)
+TINY = (1e-9, 1e-7, 1e-5, 1e-4)
+LARGE = ((70.0, 150.0), (500.0, 2e3, 1e4))
+WHOLE = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)  # taken as they are: a rule may be wrong at whole numbers only
 POINTS = 64
+CORNERS = (0.95, 0.05, 0.7)  # of the way from end to end, for all elements at once: sums are large there
+DRAWN = 12
 SINGLY = 13  # ... where a rule takes numbers only
-LARGE = 1e4  # values from which a staircase may look smooth
+CLEAR = 10  # tolerances by which a rule must be off where nobody asked
+ROUNDED = 1e-8  # relative errors that are nobody's question
+STAIRS = 1e4  # values from which a staircase may look smooth
 
 
 def elsewhere(c: Checker, report: Any, domain: Any) -> None:
@@ -42,8 +49,9 @@ def elsewhere(c: Checker, report: Any, domain: Any) -> None:
         return
     if explicit:
         assert intervals is not None
-        for _ in range(6):
-            _point(c, report, _drawn(c, intervals), asked=True)
+        for corner in (*CORNERS, *[None] * DRAWN):
+            if not report.wrong:
+                _point(c, report, _drawn(c, intervals, corner), asked=True)
     elif c.p.n <= AFFORDABLE // 4:
         _point(c, report, _near(c))
         if c.p.m == 1 and c.p.n > 1 and _separable(c) and not _stretched(c, report):
@@ -86,7 +94,8 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
         return False
     if any(a.dtype.kind == "c" for a in arrays) or c.p.subject.given or not arrays[0].size:
         return False
-    points = [_values(c, k, intervals[k] if intervals else None) for k in range(len(arrays))]
+    usual = [_values(c, k, intervals[k] if intervals else None) for k in range(len(arrays))]
+    points = usual if intervals else [c.rng.permutation(np.concatenate([v, *_extremes(c)])) for v in usual]
     if len(points) == 1:  # several inputs meet in other ways when their points come again; one says no more
         points = [c.rng.permutation(np.unique(points[0]))]
     points = [np.resize(v, -(-v.size // 8) * 8) for v in points] if arrays[0].ndim > 1 else points
@@ -96,8 +105,8 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
         return True
     if any(a.ndim for a in (*arrays, *c.p.outputs)) or not c.p.stacks:  # a loop may not end well elsewhere
         return False
-    some = np.linspace(0, points[0].size - 1, SINGLY).astype(int)
-    points = [c.rng.permutation(np.sort(v)[some]) for v in points]
+    some = np.linspace(0, usual[0].size - 1, SINGLY).astype(int)
+    points = [c.rng.permutation(np.sort(v)[some]) for v in usual]
     return _tried(c, report, ByElement(c.p.subject), points, intervals is not None)
 
 
@@ -168,22 +177,13 @@ def _confirmed(other: Checker, compare: Callable[[], list[Entries]]) -> Entries:
 
 
 def _note(c: Checker, other: Checker, report: Any, entries: Entries, asked: bool) -> None:
-    """Add what is wrong elsewhere to the report; what is undecided there is nobody's question.
-
-    Where nobody asked to look, a NaN is let pass (the rule may never have been meant for there), and so is
-    what happens to functions as large as their arithmetic has digits.
-    """
+    """Add what is wrong elsewhere to the report; what is undecided there is nobody's question."""
     from .check import row
 
     report.probed += entries.status.size
     c.p.subject.evaluations += other.p.subject.evaluations
     c.p.subject.pulls += other.p.subject.pulls
-    bad = entries.status == WRONG
-    if not asked:
-        size = np.abs(other.p.f.astype(np.float64))
-        size = np.where(entries.lane >= 0, size[np.maximum(entries.lane, 0)], np.max(size, initial=0.0))
-        bad &= ~(entries.estimate.roughness > 1e-3)
-        bad &= np.isfinite(entries.analytic) & ~((entries.analytic == 0) & (size > LARGE))
+    bad = (entries.status == WRONG) & (asked | _clear(c, other, entries))
     wrong = np.flatnonzero(bad)
     if not wrong.size:
         return
@@ -197,7 +197,29 @@ def _note(c: Checker, other: Checker, report: Any, entries: Entries, asked: bool
         found.where = f"{name} = {float(other.p.x[at]):.6g}" if at >= 0 else "another point"
         report.rows.append(found)
     report.rows.sort(key=lambda r: r.status != "wrong")
-    report.notes.append("wrong at points that were not given (domain=None looks at the given point only)")
+    note = "wrong at points that were not given (domain=None looks at the given point only)"
+    report.notes += [] if note in report.notes else [note]
+
+
+def _clear(c: Checker, other: Checker, entries: Entries) -> Array:
+    """Say what is worth reporting where nobody asked to look.
+
+    A NaN is let pass (the rule may never have been meant for there), kinks are, and so is what happens to functions
+    as large as their arithmetic has digits, or as small as their noise at the given point.
+    """
+    e, single = entries.estimate, entries.coordinate >= 0
+    off = np.abs(entries.analytic - e.value)
+    size = np.abs(other.p.f.astype(np.float64))
+    size = np.where(entries.lane >= 0, size[np.maximum(entries.lane, 0)], np.max(size, initial=0.0))
+    good = (e.kind == SMOOTH) & np.isfinite(entries.analytic)
+    good &= (entries.excess > CLEAR) & (off > ROUNDED * np.abs(e.value)) & ~(e.roughness > 1e-3)
+    good &= ~((entries.analytic == 0) & ((size > STAIRS) | (np.abs(e.value) < 4 * e.eps)))  # zero may be 1 - 1
+    good &= np.fmax(np.abs(entries.analytic), np.abs(e.value)) * e.far >= 64 * c.noise
+    good &= ~((c.noise > 0) & (e.value == 0) & (e.quantum > 0))
+    good &= np.isfinite(lanes_of(other.p.out))[entries.lane] | (entries.lane < 0)  # long double goes farther
+    if single.any():  # a direction is wrong only if the element that was located is
+        good &= single | (entries.status[single] == WRONG).any()
+    return np.asarray(good)
 
 
 def _separable(c: Checker) -> bool:
@@ -228,6 +250,16 @@ def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
     return c.rng.permutation(np.resize(points, POINTS))
 
 
+def _extremes(c: Checker) -> list[Array]:
+    """Choose points that a rule may have forgotten: tiny, whole, and large ones, each size by itself."""
+    info = [np.finfo(a.dtype) for a in c.p.native]
+    half = max(i.eps for i in info) > 1e-4  # float16 cannot hold what exp makes of more than 8
+    tiny = [m for m in TINY if m > max(i.tiny for i in info)]
+    some = [g * c.rng.uniform(0.9, 1.1, len(g)) for g in (tiny, *(() if half else LARGE))]
+    whole = np.array(WHOLE)
+    return [np.concatenate([g, -g[g > 0]]) for g in (*some, whole[whole < 8] if half else whole)]
+
+
 def _stretched(c: Checker, report: Any) -> bool:
     """Try many points at once where a sum over elements takes vectors of any length."""
     arrays = c.p.native
@@ -235,11 +267,22 @@ def _stretched(c: Checker, report: Any) -> bool:
         return False
     if not all(leaf.varied for leaf in c.p.subject.leaves):  # something else may have to fit
         return False
+    usual = [_values(c, k, None) for k in range(len(arrays))]
+    if not _summed(c, report, usual):
+        return False
+    for some in _extremes(c):  # a sum of large terms hides the small ones
+        if not report.wrong:
+            _summed(c, report, [c.rng.permutation(some) for _ in arrays])
+    return True
+
+
+def _summed(c: Checker, report: Any, points: list[Array]) -> bool:
+    """Compare at a vector of other points; say whether that was possible."""
     try:
-        other = _another(c, [_values(c, k, None).astype(a.dtype) for k, a in enumerate(arrays)])
+        other = _another(c, [v.astype(a.dtype) for v, a in zip(points, c.p.native, strict=True)])
     except Exception:
         return False
-    if other is None or not other.finite.all():
+    if other is None or not other.finite.all() or not np.isfinite(other.d.pull(other.p.asked)[0]).all():
         return False
     block = Block(0, other.p.n, "directions")
     _note(c, other, report, _confirmed(other, lambda: [directions(other, block, samples=False)]), False)
@@ -275,9 +318,11 @@ def _intervals(c: Checker, domain: Any) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in pairs]
 
 
-def _drawn(c: Checker, intervals: list[tuple[float, float]]) -> Array:
+def _drawn(c: Checker, intervals: list[tuple[float, float]], corner: float | None) -> Array:
+    """Draw every element from its interval, or all of them near one place of it."""
     parts = []
     for array, (low, high) in zip(c.p.native, intervals, strict=True):
         n = array.size * (2 if array.dtype.kind == "c" else 1)
-        parts.append(c.rng.choice(_within(low, high), n))
+        near = None if corner is None else low + (high - low) * (corner + c.rng.uniform(-0.04, 0.04, n))
+        parts.append(c.rng.choice(_within(low, high), n) if near is None else near)
     return np.concatenate(parts).astype(c.p.x.dtype)

@@ -1,0 +1,51 @@
+"""Elements at kinks, moved together.
+
+At a tie each element has a kink, and anything between its two slopes is right for it alone.  But if all tied
+elements rise together, the largest of them rises as they do: to give each of them the whole cotangent, or none
+of them any, is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .blocks import Checker
+from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
+from .numeric import KINK, estimate, plain
+
+Array = NDArray[Any]
+
+TOGETHER = -2  # in place of a coordinate
+
+
+def together(c: Checker, found: Entries) -> Entries | None:
+    """Compare along the sum of all elements that are at kinks, for every output with a kink; keep what is decided."""
+    e, single = found.estimate, (found.coordinate >= 0) & (found.lane >= 0)
+    kinks = single & (e.kind == KINK) & (found.status == RIGHT)
+    unclear = (found.status != RIGHT) | ~(plain(e.kind) | (e.kind == KINK))
+    which = np.unique(found.coordinate[kinks])
+    mine = single & np.isin(found.coordinate, which)
+    several = np.bincount(found.lane[kinks], minlength=c.p.m) > 1
+    lanes = np.setdiff1d(np.flatnonzero(several), found.lane[mine & unclear])
+    if not lanes.size:
+        return None
+    step = e.far[kinks].min().astype(c.unit.dtype)  # on whatever steps they were seen
+    sums = [
+        np.bincount(found.lane[mine], terms[mine], c.p.m)[lanes] * float(step)
+        for terms in (found.analytic, np.abs(found.slack))
+    ]
+    u = np.zeros_like(c.unit)
+    u[which] = step
+    first, second = (_along(c, u, factor, lanes, *sums) for factor in (1.0, 0.75))
+    first.status = both_wrong(first, second)
+    return first.where(first.status != UNSURE) if (first.status == WRONG).any() else None
+
+
+def _along(c: Checker, u: Array, factor: float, lanes: Array, analytic: Array, slack: Array) -> Entries:
+    """Compare on a ladder along `u` that is moved by a factor, which does not change the answer."""
+    s = c.p.ladder(u * factor, c.steps, lanes)
+    s.unit = s.unit * factor
+    return Entries.of(np.full(lanes.size, TOGETHER), lanes, analytic, slack, estimate(s))
