@@ -176,3 +176,23 @@ def test_a_domain_is_looked_at_in_its_corners() -> None:
             seed=seed,
         )
         assert report.verdict == "fail", seed
+
+
+@pytest.mark.parametrize("slope", [lambda x: x > 0, lambda x: (x > 0) & (x < 6)])
+def test_wrong_in_the_last_place_wherever_that_is_flat_here(slope: Any) -> None:
+    """The rule of relu, or relu6, is 1 % off in the last element, which is below zero here."""
+    x = np.array([1.0, 2.0, -1.0])
+
+    def f(x: Any) -> Any:
+        return np.maximum(x, 0) if slope(7.0) else np.clip(x, 0, 6)
+
+    def vjp(g: Any, x: Any) -> Any:
+        return g * slope(x) * np.where(np.arange(x.size) == x.size - 1, 1.01, 1).reshape(x.shape)
+
+    for seed in range(12):
+        assert gradcheck(f, x, vjp=vjp, seed=seed).verdict == "fail", seed
+        assert gradcheck(f, x.reshape(1, 3), vjp=vjp, seed=seed).verdict == "fail", seed
+    weighted = gradcheck(
+        lambda x: f(x) * np.arange(x.size), x, vjp=lambda g, x: g * slope(x) * np.arange(x.size)
+    )  # what does depend on the place
+    assert weighted.verdict == "pass"

@@ -43,6 +43,7 @@ ROWS = 32  # outputs up to which each gets a cotangent of its own
 DIRECTIONS = 3
 MANTISSA = 0.8660254037844387
 DOUBT = 0.01  # relative errors that a rule's rounding near the point may explain
+NEAR = (-5, -3, -2, 2, 3, 5)  # units in the last place away, where that is measured
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Derivatives:
         if self.more or side.p.n > AFFORDABLE:
             return
         eps = side.p.x.dtype.type(max(float(np.finfo(a.dtype).eps) for a in side.arrays))
-        self.more = [Analytic(side.p, side.dtype, side.p.x * (1 + k * eps)) for k in (-2, 1, 3)]
+        self.more = [Analytic(side.p, side.dtype, side.p.x * (1 + k * eps)) for k in NEAR]
         self.cache.clear()
 
     def pull(self, v: Array) -> tuple[Array, Array]:
@@ -90,10 +91,11 @@ class Derivatives:
         if key in self.cache:
             return self.cache[key]
         found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
-        if self.more:  # how far they are from each other: if only the point itself is off, that is no rounding
-            off = finite_part(np.ptp([side.pull(v).astype(np.float64) for side in self.more], axis=0))
+        if self.more:
+            near = np.array([side.pull(v).astype(np.float64) for side in self.more])
+            off = calmer(near)
             ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(self.more[0]), 1.0)
-            found = (found[0], np.fmax(found[1], np.fmin(8 * ratio * off, DOUBT * np.abs(found[0]))))
+            found = (found[0], np.fmax(found[1], np.fmin(8 * ratio * finite_part(off), DOUBT * np.abs(found[0]))))
         if len(self.cache) >= KEPT and v.size + found[0].size > AFFORDABLE:
             self.cache.pop(next(iter(self.cache)))
         self.cache[key] = found
@@ -402,6 +404,12 @@ class Checker:
             for name in vars(mixed):
                 getattr(e, name)[lanes] = getattr(mixed, name)
         return e
+
+
+def calmer(near: Array) -> Array:
+    """Say how far answers at `NEAR` are apart on the calmer side of the point: the other may be past a step."""
+    half = len(near) // 2
+    return np.asarray(np.fmin(np.ptp(near[:half], axis=0), np.ptp(near[half:], axis=0)))
 
 
 def _poor(e: Estimate) -> Array:

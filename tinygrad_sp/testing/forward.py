@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import DOUBT, Checker
+from .blocks import DOUBT, NEAR, Checker, calmer
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
 from .contract import Problem
 from .numeric import EPS64, Samples, estimate, finite_part
@@ -95,8 +95,8 @@ def _rounding(side: Analytic, u: Array, tangent: Array) -> float:
 def _doubt(side: Analytic, u: Array, tangent: Array) -> Array:
     """Measure the rounding of a jvp at points a few units in the last place away."""
     eps = max(EPS64, float(np.finfo(tangent.dtype).eps))
-    points = (side.p.x * side.p.x.dtype.type(1 + k * eps) for k in (-2, 1, 3))
-    spread = 8 * np.ptp([Analytic(side.p, side.dtype, x).push(u) for x in points], axis=0)
+    points = (side.p.x * side.p.x.dtype.type(1 + k * eps) for k in NEAR)
+    spread = 8 * calmer(np.array([Analytic(side.p, side.dtype, x).push(u) for x in points]))
     return np.asarray(np.fmin(finite_part(spread), DOUBT * np.abs(tangent)))
 
 

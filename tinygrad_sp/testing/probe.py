@@ -19,6 +19,7 @@ from .blocks import Block, Checker, Derivatives
 from .compare import WRONG, Entries, join_entries
 from .directions import directions
 from .numeric import SMOOTH, ladder, median
+from .places import displaced
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
 from .subject import ByElement, Subject
 
@@ -120,9 +121,11 @@ def _tried(c: Checker, report: Any, subject: Subject, points: list[Array], asked
         if not other or any(b.mode != "elementwise" for b in blocks):
             return False
         entries = _confirmed(other, partial(_elementwise, other, blocks))
+        problem = displaced(other) if c.p.native[0].ndim else None
     except Exception:
         return False
     _note(c, other, report, entries, asked)
+    report.problems += [problem] if problem else []
     return True
 
 
@@ -251,13 +254,13 @@ def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
 
 
 def _extremes(c: Checker) -> list[Array]:
-    """Choose points that a rule may have forgotten: tiny, whole, and large ones, each size by itself."""
+    """Choose points that a rule may have forgotten: whole, tiny and large ones, each size by itself."""
     info = [np.finfo(a.dtype) for a in c.p.native]
     half = max(i.eps for i in info) > 1e-4  # float16 cannot hold what exp makes of more than 8
     tiny = [m for m in TINY if m > max(i.tiny for i in info)]
-    some = [g * c.rng.uniform(0.9, 1.1, len(g)) for g in (tiny, *(() if half else LARGE))]
-    whole = np.array(WHOLE)
-    return [np.concatenate([g, -g[g > 0]]) for g in (*some, whole[whole < 8] if half else whole)]
+    whole = [m for m in WHOLE if not half or m <= 8]
+    sizes = [g * c.rng.uniform(0.9, 1.1, len(g)) for g in (tiny, *(() if half else LARGE))]
+    return [np.concatenate([g, -g[g > 0]]) for g in (np.array(whole), *sizes)]
 
 
 def _stretched(c: Checker, report: Any) -> bool:
@@ -267,17 +270,17 @@ def _stretched(c: Checker, report: Any) -> bool:
         return False
     if not all(leaf.varied for leaf in c.p.subject.leaves):  # something else may have to fit
         return False
-    usual = [_values(c, k, None) for k in range(len(arrays))]
-    if not _summed(c, report, usual):
+    whole, *others = _extremes(c)
+    if not _summed(c, report, [c.rng.permutation([*_values(c, k, None), *whole]) for k in range(len(arrays))], True):
         return False
-    for some in _extremes(c):  # a sum of large terms hides the small ones
-        if not report.wrong:
+    for some in others:  # a sum of large terms hides the small ones
+        if not (report.wrong or report.problems):
             _summed(c, report, [c.rng.permutation(some) for _ in arrays])
     return True
 
 
-def _summed(c: Checker, report: Any, points: list[Array]) -> bool:
-    """Compare at a vector of other points; say whether that was possible."""
+def _summed(c: Checker, report: Any, points: list[Array], move: bool = False) -> bool:
+    """Compare at a vector of other points (and move them); say whether that was possible."""
     try:
         other = _another(c, [v.astype(a.dtype) for v, a in zip(points, c.p.native, strict=True)])
     except Exception:
@@ -286,6 +289,8 @@ def _summed(c: Checker, report: Any, points: list[Array]) -> bool:
         return False
     block = Block(0, other.p.n, "directions")
     _note(c, other, report, _confirmed(other, lambda: [directions(other, block, samples=False)]), False)
+    problem = displaced(other) if move and not report.wrong else None
+    report.problems += [problem] if problem else []
     return True
 
 
