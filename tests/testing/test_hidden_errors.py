@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -196,3 +197,15 @@ def test_wrong_in_the_last_place_wherever_that_is_flat_here(slope: Any) -> None:
         lambda x: f(x) * np.arange(x.size), x, vjp=lambda g, x: g * slope(x) * np.arange(x.size)
     )  # what does depend on the place
     assert weighted.verdict == "pass"
+
+
+def test_a_rule_that_cancels_where_nobody_looked() -> None:
+    """1 + erf(-5) has four digits, and so has gelu's slope at -7 (which is 1e-11)."""
+    erf = np.vectorize(math.erf, otypes=[float])
+
+    def slope(x: Any) -> Any:
+        return 0.5 * (1 + erf(x / np.sqrt(2))) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+
+    for seed in range(12):
+        report = gradcheck(lambda x: 0.5 * x * (1 + erf(x / np.sqrt(2))), Y, vjp=lambda g, x: g * slope(x), seed=seed)
+        assert report.verdict == "pass", report

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .blocks import Block, Checker, Derivatives
 from .compare import WRONG, Entries, join_entries
 from .directions import directions
-from .numeric import SMOOTH, ladder, median
+from .numeric import SMOOTH, finite_part, ladder, median
 from .places import displaced
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
 from .subject import ByElement, Subject
@@ -218,6 +218,8 @@ def _clear(c: Checker, other: Checker, entries: Entries) -> Array:
     good &= (entries.excess > CLEAR) & (off > ROUNDED * np.abs(e.value)) & ~(e.roughness > 1e-3)
     good &= ~((entries.analytic == 0) & ((size > STAIRS) | (np.abs(e.value) < 4 * e.eps)))  # zero may be 1 - 1
     good &= np.fmax(np.abs(entries.analytic), np.abs(e.value)) * e.far >= 64 * c.noise
+    usual = median(np.abs(finite_part(entries.analytic)))  # terms that cancel in a rule leave some of their rounding
+    good &= (entries.analytic == 0) | (off > 1e6 * e.eps * usual)
     good &= ~((c.noise > 0) & (e.value == 0) & (e.quantum > 0))
     good &= np.isfinite(lanes_of(other.p.out))[entries.lane] | (entries.lane < 0)  # long double goes farther
     if single.any():  # a direction is wrong only if the element that was located is
