@@ -126,6 +126,9 @@ class Checker:
         self.steps = self.whole if self.affordable else self.whole[1:14]
         self.finite = np.isfinite(p.f)
         self.noise = 0.0  # of the function, where it is more than the rounding of its results
+        self.strict = (
+            True  # whether the slope very near the point counts, not one farther out that agrees with the rule
+        )
         self.patient = True  # whether to try other steps where the first say too little
         self.unit = self._units()
         self._sums: tuple[Array, Array] | None = None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .blocks import Block, Checker, Derivatives
 from .compare import WRONG, Entries, join_entries
 from .directions import directions
-from .numeric import SMOOTH, finite_part, ladder, median
+from .numeric import SMOOTH, ladder, median
 from .places import displaced
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
 from .subject import ByElement, Subject
@@ -114,7 +114,7 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
 def _tried(c: Checker, report: Any, subject: Subject, points: list[Array], asked: bool) -> bool:
     """Compare at many points at once; say whether that was possible."""
     try:
-        other = _another(c, points, subject)
+        other = _another(c, points, subject, asked)
         if other and isinstance(subject, ByElement):
             other.steps = other.steps[1:9]
         blocks = other.blocks() if other else []
@@ -134,7 +134,7 @@ def _elementwise(c: Checker, blocks: list[Block]) -> list[Entries]:
     return [b.entries for b in blocks]
 
 
-def _another(c: Checker, arrays: list[Array], given: Subject | None = None) -> Checker | None:
+def _another(c: Checker, arrays: list[Array], given: Subject | None = None, asked: bool = False) -> Checker | None:
     """Make the same check at other inputs."""
     import copy
 
@@ -150,7 +150,7 @@ def _another(c: Checker, arrays: list[Array], given: Subject | None = None) -> C
     if not np.isfinite(p.f).any():
         return None
     other = Checker(p, Derivatives(p.sides), c.rng)
-    other.patient = False
+    other.patient, other.strict = False, asked
     other.steps = other.steps[1:14]  # a shorter ladder: what is rough there need not be resolved
     return other
 
@@ -159,7 +159,7 @@ def _point(c: Checker, report: Any, x: Array, asked: bool = False) -> None:
     """Check along a few directions at another point."""
     try:
         arrays = [a.astype(n.dtype) for a, n in zip(split(x, c.p.inputs), c.p.native, strict=True)]
-        other = _another(c, arrays)
+        other = _another(c, arrays, asked=asked)
         if other is None or other.p.m != c.p.m:
             return
         several = other.p.n > 1
@@ -218,8 +218,6 @@ def _clear(c: Checker, other: Checker, entries: Entries) -> Array:
     good &= (entries.excess > CLEAR) & (off > ROUNDED * np.abs(e.value)) & ~(e.roughness > 1e-3)
     good &= ~((entries.analytic == 0) & ((size > STAIRS) | (np.abs(e.value) < 4 * e.eps)))  # zero may be 1 - 1
     good &= np.fmax(np.abs(entries.analytic), np.abs(e.value)) * e.far >= 64 * c.noise
-    usual = median(np.abs(finite_part(entries.analytic)))  # terms that cancel in a rule leave some of their rounding
-    good &= (entries.analytic == 0) | (off > 1e6 * e.eps * usual)
     good &= ~((c.noise > 0) & (e.value == 0) & (e.quantum > 0))
     good &= np.isfinite(lanes_of(other.p.out))[entries.lane] | (entries.lane < 0)  # long double goes farther
     if single.any():  # a direction is wrong only if the element that was located is
