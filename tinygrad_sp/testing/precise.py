@@ -248,7 +248,7 @@ class Precise:
 
     def _stacks(self, count: int, alike: bool) -> bool:
         """Whether to try that many points in one call."""
-        return self.stacks and (alike or self._numbers) and self.n * count <= WIDE
+        return self.stacks and (alike or self._numbers) and self.n * count <= LITTLE
 
     @cached_property
     def _numbers(self) -> bool:
