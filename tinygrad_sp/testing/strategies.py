@@ -16,7 +16,7 @@ try:
     from hypothesis import strategies as st
     from hypothesis.strategies import DrawFn, SearchStrategy
 except ImportError:
-    raise ImportError("tinygrad_sp.testing.strategies needs hypothesis: pip install hypothesis") from None
+    raise ImportError("strategies: they need hypothesis: pip install hypothesis") from None
 
 Array = NDArray[Any]
 
