@@ -164,7 +164,7 @@ def test_the_page_says_where_we_lose(tmp_path):
         measure.Result("memory-add", "about", unit="B", samples={BY_HAND: [1.6e7], OURS: [1.6e7]}),
     ]
     record = {
-        "machine": dict.fromkeys(("processor", "cores", "memory", "system", "python"), "some"),
+        "machine": dict.fromkeys(("processor", "cores", "memory", "system", "python", "kernels"), "some"),
         "versions": {BY_HAND: "2"},
         "effort": {"rounds": 1},
     }

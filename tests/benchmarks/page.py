@@ -19,7 +19,7 @@ WHY = {  # a pattern of workloads' names (the first that fits counts): why we lo
     "bit ([accuracy](accuracy.md)): NumPy's own float32 exponential is off by up to 2.4 ulp, too much for the 2 "
     "promised.",
     "*softplus*": "The exponentials and the logarithm alone, NumPy's, take as long as the compiled kernel takes for "
-    "all: on this processor 5 to 7 ns an element, for its 2 to 3.",
+    "all, or longer where the processor has no AVX-512: NumPy has no vector code for the logarithm then.",
     "expression-1e3": _SMALL,
     "expression*": "Each op is a pass over memory of its own; of a compiled kernel's passes, more are shared by cores.",
     "mixture": "Each op is a pass over memory of its own; of a compiled kernel's passes, more are shared by cores.",
@@ -133,7 +133,8 @@ def write(record: dict[str, Any], results: list[Result], path: Path, picture: Pa
         f"Measured on: {where['processor']}, {where['cores']} cores, {where['memory']}, {where['system']}, Python "
         f"{where['python']}; "
         + ", ".join(f"{name} {number}" for name, number in versions.items() if name != "jax-jit")
-        + f". {effort['rounds']} rounds; every framework with the threads that it takes by itself.",
+        + f". NumPy's float64 kernels: {where['kernels']}. {effort['rounds']} rounds; every framework with the threads "
+        "that it takes by itself.",
     ]
     if picture:
         link = os.path.relpath(picture, path.parent)
