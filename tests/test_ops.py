@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import inspect
 import operator
+import pickle
 import pkgutil
 import warnings
 from pathlib import Path
@@ -447,3 +448,12 @@ def test_rules_of_small_ops_keep_the_form(op):
                     except (NotImplementedError, TypeError, OverflowError):
                         continue  # it has none, or not for such numbers, and says so
                     assert type(c) is np.ndarray and (c.shape, c.dtype) == (shape, dtype), (rule, arrays)
+
+
+def test_public_functions_are_found_where_they_say_they_are():
+    modules = tg, importlib.import_module("tinygrad_sp.scipy.special")
+    public = [getattr(m, name) for m in modules for name in dir(m) if not name.startswith("_")]
+    functions = [f for f in public if inspect.isfunction(f)]
+    assert len(functions) > 300
+    for f in functions:
+        assert pickle.loads(pickle.dumps(f)) is f  # so that they can be sent to another process

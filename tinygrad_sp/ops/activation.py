@@ -17,7 +17,7 @@ from ..blocks import blocked
 from ..graph import Op
 from ..hotpath import Pointwise
 from .arguments import array as _array
-from .elementwise import elementwise
+from .declare import elementwise
 
 __all__ = ["logsigmoid", "mish", "sigmoid", "silu", "softplus", "softsign", "tanh"]
 

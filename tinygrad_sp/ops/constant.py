@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from sys import _getframe as caller
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def constant(function: Any, arrays: int = 1, stands_for: bool = True) -> Callabl
         return op.apply(*given, rest=rest, **{name: concrete(x) for name, x in params.items()})
 
     public.__doc__ = f"Return what ``numpy.{name}`` does, a constant."
-    public.__module__ = __name__
+    public.__module__ = caller(1).f_globals["__name__"]  # where it is declared, and pickle finds it
     public.__dict__.pop("__signature__", None)  # of NumPy's functions in C: `dispatch` would take it for ours
     public.__dict__["op"] = op.op
     return implements(function)(public) if stands_for else public

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .activation import sigmoid
-from .elementwise import LN2, elementwise
+from .declare import elementwise
+from .elementwise import LN2
 
 __all__ = ["logaddexp", "logaddexp2"]
 

@@ -21,7 +21,7 @@ import scipy.special as sc  # type: ignore[import-untyped, unused-ignore]
 
 from ..blocks import blocked
 from ..graph import Op
-from ..ops.elementwise import elementwise
+from ..ops.declare import elementwise
 
 _FIRST = 14  # so many terms are added up
 _BERNOULLI = sc.bernoulli(16)[2::2]

@@ -24,7 +24,8 @@ from ..dispatch import implements
 from ..graph import Op, Rule
 from ..ops.activation import logistic
 from ..ops.arguments import array
-from ..ops.elementwise import LN2, LN10, elementwise
+from ..ops.declare import elementwise
+from ..ops.elementwise import LN2, LN10
 from ..ops.erf import gaussian
 from .pairs import beta_slope, psi_gap, trigamma
 from .softmax import log_softmax, logsumexp, softmax
