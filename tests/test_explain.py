@@ -14,7 +14,7 @@ from tinygrad_sp.formulas import rule_formula
 from tinygrad_sp.graph import OPS, apply, rules_of
 from tinygrad_sp.testing.ops import examples
 
-OURS = [op for op in OPS if not op.own and not op.turned and not type(op).__module__.startswith("tinygrad_sp.scipy.")]
+OURS = [op for op in OPS if not op.own and not op.turned and not op.__module__.startswith("tinygrad_sp.scipy.")]
 POINTWISE = [op for op in OURS if op.linear == "pointwise" and rules_of(op)]
 WORDS = {name: f for space in (np, tg) for name, f in vars(space).items() if callable(f)} | {"pi": math.pi, "abs": abs}
 

@@ -73,7 +73,7 @@ def elementwise(
         about.setdefault("arity", ufunc.nin)
     op, function = make_elementwise(camel, kernel or (shared(ufunc) if public in _SLOW else ufunc), rules, **about)
     function.__name__ = function.__qualname__ = public
-    function.__module__ = caller(1).f_globals["__name__"]  # where it is declared, and pickle finds it
+    function.__module__ = op.__module__ = caller(1).f_globals["__name__"]  # where it is declared, and pickle finds it
     function.__doc__ = doc or _doc(public, op, ufunc, note)
     function.op = op
     op.__doc__ = function.__doc__
