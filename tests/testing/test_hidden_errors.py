@@ -209,3 +209,37 @@ def test_a_rule_that_cancels_where_nobody_looked() -> None:
     for seed in range(12):
         report = gradcheck(lambda x: 0.5 * x * (1 + erf(x / np.sqrt(2))), Y, vjp=lambda g, x: g * slope(x), seed=seed)
         assert report.verdict == "pass", report
+
+
+def test_one_output_that_reads_a_second_element() -> None:
+    def f(x: Any) -> Any:
+        y = np.array(x)
+        y[3] += 2 * y[70]
+        return y
+
+    def rule(g: Any, _x: Any) -> Any:
+        found = np.array(g)
+        found[70] += 2 * g[3]
+        return found
+
+    x = np.linspace(0.5, 3, 100)
+    for seed in range(6):  # of many elements no pair may be left to chance
+        assert gradcheck(f, x, vjp=lambda g, _x: np.array(g), seed=seed).verdict == "fail"
+        report = gradcheck(f, x, vjp=rule, seed=seed)
+        assert report.verdict == "pass", report
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kinks_many_and_near(seed: int) -> None:
+    """Sorting: at every step but the smallest some elements have changed places."""
+    n = 10_000
+    x, weights = np.random.default_rng(seed).normal(size=n), np.linspace(-1, 1, n)
+
+    def ranks(x: Any) -> Any:
+        return np.argsort(np.argsort(x))
+
+    report = gradcheck(np.sort, x, vjp=lambda g, x: g[ranks(x)])
+    assert report.verdict == "pass", report
+    report = gradcheck(lambda x: np.sum(np.sort(x) * weights), x, vjp=lambda g, x: g * weights[ranks(x)])
+    assert report.verdict == "pass", report
+    assert gradcheck(np.sort, x, vjp=lambda g, x: g[ranks(x)] * (1 - (np.arange(n) == n // 3))).verdict == "fail"

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -176,11 +178,7 @@ class Checker:
         if not blocks:
             return False
         size = (blocks[0].stop - blocks[0].start) // blocks[0].per
-        if size > 40:
-            halves = self.rng.integers(0, 2, (4 if size <= AFFORDABLE else 2, size)) == 1
-        else:
-            bits = np.arange(size) >> np.arange(int(size - 1).bit_length())[:, None] & 1 == 1
-            halves = np.concatenate([bits, ~bits])
+        halves = _halves(size) if size <= AFFORDABLE else self.rng.integers(0, 2, (2, size)) == 1
         owner = self._owners()
         for mine in halves:
             there = self.p.x.copy()
@@ -407,6 +405,20 @@ class Checker:
             for name in vars(mixed):
                 getattr(e, name)[lanes] = getattr(mixed, name)
         return e
+
+
+@cache
+def _halves(size: int) -> Array:
+    """Choose sets of elements, as few as can be, so that of any two elements some set has the one and not the other.
+
+    >>> _halves(3).astype(int).tolist()
+    [[1, 1, 0], [1, 0, 1], [0, 1, 1]]
+    """
+    count = next(k for k in itertools.count(1) if math.comb(k, k // 2) >= size)
+    codes = np.arange(2**count, dtype=np.int32)
+    bits = codes >> np.arange(count)[:, None] & 1 == 1
+    mine: Array = bits[:, bits.sum(axis=0) == (count + 1) // 2]  # of as many bits, none includes another
+    return mine[:, :size]
 
 
 def calmer(near: Array) -> Array:

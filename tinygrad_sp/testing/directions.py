@@ -7,6 +7,7 @@ element is found by halving: O(log n) evaluations.  Elements at a kink are set a
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 
 from .blocks import DIRECTIONS, Block, Checker
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong, join_entries
-from .numeric import KINK, estimate
+from .numeric import KINK, estimate, ladder
 from .precise import AFFORDABLE
 
 Array = NDArray[Any]
 
 NORM = 1e-12  # nothing is claimed below this share of what all elements contribute
 ROUGH = np.array([4.0**-7])  # the step of a quick look
+VAGUE = 1e-8  # relative: bars of smooth functions are narrower
+CLEAR = 100  # tolerances by which it must be off on such bars, where no element is found to be
 ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
 
 
@@ -36,9 +39,13 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
     rows, names = _rows(c)
     for mask in masks:
         u = _direction(c, b, mask)
-        found.append(_compare(c, u, rows, names))
-        if (found[-1].status == WRONG).any():
-            found[-1:] = (_pursue if c.affordable else _hurry)(c, u, rows, names, found[-1])
+        near, e = c, _compare(c, u, rows, names)
+        if _vague(e):
+            near = _nearer(c) or c
+            e = _compare(near, u, rows, names)
+        found.append(e)
+        if (e.status == WRONG).any():
+            found[-1:] = (_pursue if c.affordable else _hurry)(near, u, rows, names, e)
             break
     if samples and (b.stop - b.start) <= AFFORDABLE // 10 and not any((e.status == WRONG).any() for e in found):
         found.append(_samples(c, b))
@@ -55,6 +62,26 @@ def power(c: Checker, b: Block, e: Entries) -> Array:
     with np.errstate(all="ignore"):
         seen = float(np.min(e.tolerance[along], initial=np.inf)) / share
     return np.asarray(seen[np.isfinite(seen)])
+
+
+def _vague(e: Entries) -> bool:
+    """Whether something is not right on bars that are wide: among very many elements there are kinks at every step."""
+    return bool(((e.status != RIGHT) & _wide(e)).any())
+
+
+def _wide(e: Entries) -> Array:
+    size = np.fmax(np.abs(e.analytic), np.abs(e.estimate.value))
+    return np.asarray(e.estimate.bar > VAGUE * size)
+
+
+def _nearer(c: Checker) -> Checker | None:
+    """Look in long double, on steps that are nearer than most kinks."""
+    near = copy.copy(c)
+    p = c.p.raised()
+    if p is None:
+        return None
+    near.p, near.steps = p, ladder(True) * 2.0**-16
+    return near
 
 
 def _rows(c: Checker) -> tuple[Array, Array]:
@@ -106,7 +133,7 @@ def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> 
         one = c.column(i)
         kept.append(one)
         if not (one.status == WRONG).any() and not (one.estimate.kind == KINK).any():
-            first.status = wrong
+            first.status = np.where((wrong == WRONG) & _wide(first) & (first.excess < CLEAR), UNSURE, wrong)
             return [*kept, first]
         u[i] = 0
         first = _compare(c, u, rows, names)

@@ -84,7 +84,7 @@ def _on_stairs(s: Samples, quantum: Array, slope: Array) -> Array:
 def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, again: Again) -> None:
     """Believe the far slope where the near one moves with the precision (`x log(1 + exp(x))` at -30)."""
     near = again(c, c.unit)
-    far = estimate(near.only(near.steps >= FAR))
+    far = estimate(near.only(near.steps >= FAR * min(1.0, RATIO * near.steps[0])))
     with np.errstate(all="ignore"):
         tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
         fits = wrong & (np.abs(first.analytic - far.value) <= tol)

@@ -160,7 +160,10 @@ def noise_of(s: Samples) -> tuple[Array, Array, Array]:
     even, odd = plus + minus, (plus - minus) / 2
     curved = np.abs(even[1:] - even[:-1] / RATIO**2)  # without the curvature: what is left is rounding
     straight = np.abs(odd[1:] - odd[:-1] / RATIO)  # without the slope
-    measured = finite_part(np.fmax(curved, straight)).max(axis=0)
+    each = finite_part(np.fmax(curved, straight))
+    # rounding does not fall with the step; what is left among kinks does
+    measured, near = each.max(axis=0), 4 * each[-2:].max(axis=0)
+    measured = np.where((near > 0) & (16 * near < measured), near, measured)
     change, close, wider = s.change, s.steps <= 2.0**-20, (s.steps > 2.0**-20) & (s.steps < 2.0**-14)
     quantum = np.where(change > 0, change, np.inf).min(axis=0)
     leaps = (change[-1] == 0) & np.isfinite(quantum)

@@ -129,6 +129,16 @@ class Precise:
         lower.eps = lower._rounding()
         return lower
 
+    def raised(self) -> Precise | None:
+        """See the same function in long double, if it is not yet and allows that: affordable for a few directions."""
+        higher = copy.copy(self)
+        if not WIDER or self.work is np.longdouble or not higher._allows(np.longdouble):
+            return None
+        higher.work, higher.inputs = np.longdouble, [cast(a, np.longdouble) for a in self.native]
+        higher.f, higher.x = lanes_of(higher.outputs).copy(), lanes_of(higher.inputs).copy()
+        higher.eps = higher._rounding()
+        return higher
+
     def _allows(self, work: Any) -> bool:
         """Whether the function runs in this precision and still is the same function."""
         try:
