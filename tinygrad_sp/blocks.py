@@ -187,7 +187,9 @@ def _name(kernel: Kernel) -> str:
 
 
 def _cast(a: Any, dtype: np.dtype[Any]) -> Any:
-    return a.astype(dtype, copy=False) if type(a) is ndarray or isinstance(a, np.generic) else a
+    if type(a) is not ndarray and not isinstance(a, np.generic):
+        return a
+    return a if a.dtype is dtype else a.astype(dtype, copy=False)
 
 
 Cut = Callable[[Any], Any]

@@ -84,7 +84,7 @@ def sweep(
     fast = lift is None and pull.watch is None
     marked = {*(ends or ()), *hooked()} if ends or HOOKS else None  # nodes at which something happens besides
     # What may raise releases nothing before the end: after an error the graph is as it was.
-    careful = careful or bool(HOOKS) or pull.watch is not None or _warnings_raise()
+    careful = release and (careful or bool(HOOKS) or pull.watch is not None or _warnings_raise())
     take = pending.pop
     # What a `where` did not take may divide by zero.
     with np.errstate(divide="ignore", invalid="ignore") if masked else nullcontext():

@@ -33,7 +33,7 @@ def checked_array(data: Any, dtype: Any = None) -> Any:
         if data.node is not None or data.level:
             raise TypeError("Tensor: data that is being differentiated: write t.detach(), or use the Tensor itself")
         data = data._value
-    if isinstance(data, np.ndarray) and hasattr(data, "filled"):
+    if type(data) is not np.ndarray and isinstance(data, np.ndarray) and hasattr(data, "filled"):
         raise TypeError("Tensor: a masked array would lose its mask: write array.filled(...)")
     try:
         array = np.array(data, dtype=dtype)

@@ -317,9 +317,56 @@ def test_check_op_finds_a_wrong_rule_and_a_wrong_value() -> None:
         check_op(np.sin)(None)
 
 
-def test_a_derivative_far_below_the_rounding_of_the_function_is_not_called_wrong() -> None:
-    """The softmax of -20 beside 30: to differences its gradient by that cotangent is flat, and it is not."""
-    assert gradcheck(tg.softmax, np.array([-20, -2.3, 0.5, 30.0]), order=2).verdict != "fail"
+@pytest.mark.parametrize("seed", range(13))
+def test_a_derivative_far_below_the_rounding_of_the_function_is_not_called_wrong(seed: int) -> None:
+    """The softmax of -20 beside 30: to differences its gradient by that cotangent is flat or a stair, and it is not."""
+    assert gradcheck(tg.softmax, np.array([-20, -2.3, 0.5, 30.0]), order=2, seed=seed).verdict != "fail"
+
+
+@pytest.mark.parametrize("x", [[-31.4, -31.6, -23.8, 30.8], [-16.6, -39.5, -33.4, 55.5], [-29.2, 17.7, 2.0, -15.2]])
+def test_the_second_derivatives_of_a_saturated_softmax_are_not_called_wrong(x: list[float]) -> None:
+    """Of 1 - 1e-24 nothing is left but 1: what its rules give exactly, differences take for 0."""
+    assert gradcheck(tg.softmax, np.array(x), order=2).verdict != "fail"
+    assert gradcheck(lambda x: tg.softmax(x) * x, np.array(x), order=2).verdict != "fail"
+
+
+def _weighted(x):
+    return tg.softmax(x[:2]) @ (x[2:] * tg.tanh(x[:2]))
+
+
+@pytest.mark.parametrize(
+    "x", [[-24.5, 8.929292256338059, -42.8, -58.4], [-3.4, 44.6, -43.4, -9.1], [33, -31, -28, -23.0]]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_neighbours_that_are_rounded_alike_are_no_derivative(x: list[float], seed: int) -> None:
+    """Of tanh near 1 the rounding is the same at points nearby, so that their differences agree on a wrong slope."""
+    assert gradcheck(_weighted, np.array(x), order=2, seed=seed).verdict != "fail"
+
+
+def test_a_wrong_second_derivative_of_ordinary_size_is_found_beside_a_large_one() -> None:
+    class Sum(tg.Op):
+        @staticmethod
+        def forward(x):
+            return (x**3).sum()
+
+        @staticmethod
+        def backward(grad, _out, x):
+            return grad * 3 * x * _once(x)
+
+    class Once(tg.Op):
+        @staticmethod
+        def forward(x):
+            return x * 1.0
+
+        @staticmethod
+        def backward(grad, _out, _x):
+            return grad * 0.99
+
+    def _once(x):
+        return Once.apply(x) if isinstance(x, tg.Tensor) else x
+
+    assert gradcheck(Sum.apply, np.array([1e-3, 1.0, 1e3])).verdict == "pass"
+    assert gradcheck(Sum.apply, np.array([1e-3, 1.0, 1e3]), order=2).verdict == "fail"
 
 
 @pytest.mark.parametrize("slope", [1e-12, 1e-3, 0.01])

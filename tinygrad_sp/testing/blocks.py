@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compare import WRONG, Entries, both_wrong, join_entries
-from .doubt import reconsider
+from .doubt import beside_larger, reconsider
 from .numeric import (
     EPS64,
     Estimate,
@@ -178,7 +178,10 @@ class Checker:
         if not blocks:
             return False
         size = (blocks[0].stop - blocks[0].start) // blocks[0].per
-        halves = _halves(size) if size <= AFFORDABLE else self.rng.integers(0, 2, (2, size)) == 1
+        if size <= AFFORDABLE and self.patient:
+            halves = _halves(size)
+        else:
+            halves = self.rng.integers(0, 2, (2, size)) == 1
         owner = self._owners()
         for mine in halves:
             there = self.p.x.copy()
@@ -341,6 +344,8 @@ class Checker:
             reconsider(
                 self, first, e, lambda c, unit: known.get(id(unit)) or c._column_samples(which, unit, cotangents)
             )
+            if hasattr(self.p.subject.f, "gradient_of"):
+                beside_larger(self, first, e, self.p.subject.f.gradient_of)
             second = self._columns(which[bad], self.unit * 0.75, cotangents)
             lanes = (bad[:, None] * len(names) + np.arange(len(names))).reshape(-1)
             old = first.where(lanes)

@@ -128,7 +128,7 @@ def _blame(report: Report, subject: TensorSubject, order: int, seed: int, elsewh
     if report.verdict == "fail":
         wrong = report.orders and not (report.problems or report.wrong)
         report.culprits += culprits(subject, seed, order if wrong else 1, report.modes)
-    elif subject.varied:
+    elif subject.varied and subject.own is not False:
         report.culprits = own_culprits(subject, seed, elsewhere)
         if report.culprits:
             report.verdict = "fail"
@@ -387,7 +387,7 @@ def _native(c: Checker, report: Report) -> None:
         representable = np.isfinite(b) & (np.abs(b) < top / 8)
         x = np.abs(p.x[part].astype(np.float64))
         natural = np.max(np.abs(p.f[finite]), initial=0.0) / np.where(x > 0, x, 1)
-        slack = np.fmax(max(4 * np.sqrt(eps), 1e-5) * np.fmax(np.abs(b), scale), 64 * eps * natural)
+        slack = np.fmax(max(4 * np.sqrt(eps), 1e-5) * np.fmax(np.abs(b), scale), max(64 * eps, 1e-12) * natural)
         lost = representable & ~(np.abs(a - b) <= slack)
         if (lost & ~np.isfinite(a)).any() or (lost.any() and _well_conditioned(p, own, eps)):
             i = int(np.flatnonzero(lost)[0])

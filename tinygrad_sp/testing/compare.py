@@ -107,7 +107,8 @@ def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
             # Zero may be 1 - 1: rounding in the rule, in whose arithmetic the others of its terms are no smaller.
             lost = (analytic == 0) & (np.abs(e.value) <= 4 * e.eps * e.span)
             huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
-            status = np.where((status == WRONG) & (lost | huge), UNSURE, status)
+            near = (e.bar > 0.05 * size) & (np.abs(analytic - e.value) <= 4 * tol)
+            status = np.where((status == WRONG) & (lost | huge | near), UNSURE, status)
         if (e.kind == SMOOTH).all():
             return status
         low, high = np.fmin(e.left, e.right), np.fmax(e.left, e.right)

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import subject as subjects
+from .blocks import Derivatives
 from .numeric import EPS64, finite_part
-from .precise import AFFORDABLE, Analytic, Precise, copied, identical, lanes_of, split, wobble
+from .precise import AFFORDABLE, Precise, copied, identical, lanes_of, some_numbers, split, wobble
 
 Array = NDArray[Any]
 
-SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))
+SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))  # the last for many
 ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function does that too; multiples survive it
+ORDER = (0, 1, 2, 0, 1, 2, 0)  # of the questions that are asked again and again
 STATE = "the same question asked twice gets two answers: the derivative keeps state or is random"
-ROUNDS = 3  # how often the same questions are asked
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Problem:
 
 def contract(p: Precise, rng: np.random.Generator) -> list[Problem]:
     """Try the analytic side in every way that must make no difference."""
-    v = _varied(p.m, rng) * np.isfinite(lanes_of(p.out))
+    v = some_numbers(p.m, rng) * np.isfinite(lanes_of(p.out))
     try:
         found, first = _form(p, v)
         return found or (_conduct(p, v, first, rng) if p.n and p.m else [])
@@ -44,10 +45,6 @@ def contract(p: Precise, rng: np.random.Generator) -> list[Problem]:
         return [Problem("structure", str(error))]
     except Exception as error:
         return [Problem("raised", f"the derivative raised {type(error).__name__}: {error}")]
-
-
-def _varied(n: int, rng: np.random.Generator) -> Array:
-    return np.asarray(rng.integers(16, 64, n) / 32 * rng.choice([-1.0, 1.0], n))
 
 
 def _form(p: Precise, v: Array) -> tuple[list[Problem], list[Any]]:
@@ -100,23 +97,25 @@ def _aliases(p: Precise, grads: list[Any], cotangents: list[Array]) -> list[Prob
 
 def _conduct(p: Precise, v: Array, first: list[Any], rng: np.random.Generator) -> list[Problem]:
     """The same answers again, unchanged by what was asked in between, and linear in the cotangent."""
-    w = _varied(p.m, rng) * np.isfinite(lanes_of(p.out))
+    w = some_numbers(p.m, rng) * np.isfinite(lanes_of(p.out))
     here, there = p.native, [_moved(a) for a in p.native]
     questions = ((here, v), (here, w), (there, v))
     answers: list[Any] = [first, None, None]
     last: Any = None
-    for _ in range(ROUNDS if p.n <= AFFORDABLE else 2):
-        for i, (x, cotangent) in enumerate(questions):
-            found = p.subject.pull([a.copy() for a in x], split(cotangent, p.out))
-            if last is not None and not _same(last[0], last[1]):
-                return [Problem("state", "asking for a second gradient changed the first: they share a buffer")]
-            last = found, _copies(found)
-            if answers[i] is None:
-                answers[i] = last[1]
-            elif not _near(answers[i], found):
-                text = _two_answers(p, v, found, answers[0]) if i == 0 else STATE
-                return [Problem("state", text)]
-        p.subject.call([a.copy() for a in there])
+    for i in ORDER if p.n <= AFFORDABLE else ORDER[:-1]:
+        x, cotangent = questions[i]
+        found = p.subject.pull([a.copy() for a in x], split(cotangent, p.out))
+        if last is not None and not _same(last[0], last[1]):
+            return [Problem("state", "asking for a second gradient changed the first: they share a buffer")]
+        last = found, _copies(found)
+        if answers[i] is None:
+            answers[i] = last[1]
+        elif not _near(answers[i], found):
+            text = _two_answers(p, v, found, answers[0]) if i == 0 else STATE
+            return [Problem("state", text)]
+        if i == 2:
+            p.subject.call([a.copy() for a in there])
+    p.one_gradient = _near(answers[0], answers[2])
     return [] if p.subject.given else _linear(p, w)
 
 
@@ -162,7 +161,7 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
     """Sums, multiples (large, small, negative, zero) of cotangents give sums and multiples of gradients."""
     a = p.sides[0]
     v, w = p.asked, w * np.isfinite(p.f)
-    sums = np.array(SUMS if p.n <= AFFORDABLE else (SUMS[0], SUMS[2]))
+    sums = np.array((SUMS[0], SUMS[2]) if p.n > AFFORDABLE else SUMS[:-1] if p.m == 1 else SUMS)
     with np.errstate(all="ignore"):
         gv, gw = a.pull(v), a.pull(w)
         eps = max(float(np.finfo(a.out[0].dtype).eps) if a.out else 0.0, float(np.finfo(gv.dtype).eps))
@@ -179,7 +178,7 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
             rounded = np.maximum(ROUNDED * (some[:, 1:] != 0), 256 * eps)
             bad = off > rounded * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
             if bad.any():
-                bad &= off > _rounding(a, some, both, eps)
+                bad &= off > _rounding(p, some, both, np.stack([v, w]), eps)
             if bad.any():
                 k = int(bad.any(axis=1).argmax())
                 i = int(np.argmax(off[k] / np.where(size[k] > 0, size[k], 1)))
@@ -189,10 +188,16 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
     return []
 
 
-def _rounding(a: Analytic, some: Array, cotangents: Array, eps: float) -> Array:
-    """Bound the rounding in the answers to a few sums of cotangents: terms of a rule may cancel."""
+def _rounding(p: Precise, some: Array, both: Array, parts: Array, eps: float) -> Array:
+    """Bound the rounding in the answers to a few sums of cotangents and to their parts: terms of a rule may cancel.
+
+    By what multiples next to one change, and by how far off a lower precision is.
+    """
+    a, d = p.sides[0], Derivatives(p.sides)
     weight = np.fmax(np.abs(some).sum(axis=1)[:, None], EPS64)
-    return np.asarray((wobble(lambda t: [a.pull(v * t) for v in cotangents], eps) / weight).max(axis=0) * weight)
+    changed = (wobble(lambda t: [a.pull(v * t) for v in both], eps) / weight).max(axis=0) * weight
+    slack, slacks = (np.array([d.pull(v)[1] for v in cotangents]) for cotangents in (both, parts))
+    return np.asarray(np.fmax(changed, slack + np.abs(some) @ slacks))
 
 
 def where(p: Precise, coordinate: int) -> str:

@@ -49,16 +49,21 @@ def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
 
 
 def _flat(c: Any, low: Any, flat: Array, e: Estimate, again: Again) -> None:
-    """Widen the bars of lanes that are flat only because their slope is below their rounding."""
+    """Widen the bars of lanes that are flat only because their slope is below their rounding.
+
+    The ladder that saw most doesn't count: it may have met the rounding of a last factor instead of that of terms
+    before it.
+    """
     eps = float(low.p.eps.max(initial=0.0))
-    bar = np.where(flat, np.inf, e.bar)
+    reaches: list[Array] = []
     for unit in _farther(c.unit):
         high = estimate(again(c, unit))
         steps = estimate(again(low, unit.astype(low.p.x.dtype))).quantum
         apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
-        rounding = flat & (high.quantum > 0) & apart
-        bar = np.where(rounding, np.fmin(bar, np.fmax(e.bar, high.reach)), bar)
-    e.bar = np.where(np.isfinite(bar), bar, e.bar)
+        reaches.append(np.where(flat & (high.quantum > 0) & apart, high.reach, np.inf))
+    least, second = np.sort(reaches, axis=0)[:2]
+    reach = np.where(np.isfinite(second), second, least)
+    e.bar = np.where(np.isfinite(reach), np.fmax(e.bar, reach), e.bar)
 
 
 def _farther(unit: Array) -> Iterator[Array]:
@@ -93,7 +98,20 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
         setattr(e, name, np.where(fits & moved, getattr(far, name), getattr(e, name)))
     e.bar = np.where(fits & moved, np.fmax(e.bar, tol / SAFETY), e.bar)
     status = judge(first.analytic, first.slack, e)
-    first.status = np.where((status == WRONG) & wrong & moved, UNSURE, status)
+    first.status = np.where(wrong, np.where((status == WRONG) & moved, UNSURE, status), first.status)
+
+
+def beside_larger(c: Any, first: Entries, e: Estimate, of: float) -> None:
+    """Decide nothing about a gradient's element below the rounding of its terms: they may be as large as the others.
+
+    The gradient is that of results up to ``of``.  A softmax of 0 beside 60 gives 1, of whose derivative 1 - 1 is left;
+    the rule's derivative of that is exact nevertheless.
+    """
+    unit = np.abs(c.unit).astype(np.float64)
+    inner = np.where(first.lane >= 0, of / unit[first.lane], 0.0)  # a lane is what an input of the same number gets
+    terms = np.fmax(np.max(np.abs(c.p.f[c.finite]), initial=0.0), inner)
+    hidden = np.abs(first.analytic - e.value) * unit[first.coordinate] <= 4 * e.eps * terms
+    first.status = np.where((first.status == WRONG) & hidden, UNSURE, first.status)
 
 
 def _moves(high: Samples, low: Samples, slope: Array) -> Array:

@@ -3,7 +3,8 @@
 The function is sampled at `x + t u` and `x - t u` for steps `t` that fall by four, from the size of `x`
 itself down to where rounding is all that is left.  Central differences are extrapolated (Richardson); what
 the extrapolation changed is the truncation error, and what second differences leave at the smallest steps is
-the rounding noise of the function, measured and not assumed.  Going from small steps to large ones, estimates
+the rounding noise of the function, measured and not assumed; where neighbouring points are rounded alike they don't
+show it, but another precision does.  Going from small steps to large ones, estimates
 are believed as long as their intervals meet (Lepski's rule); the narrowest believed one is the answer.
 
 Everything is done for many *lanes* at once: a lane is one output along one direction.
@@ -45,6 +46,7 @@ class Samples:
     size: Array  # (K, lanes): magnitude of the values that were subtracted
     unit: Array  # (lanes,): the derivative is per this much of t
     eps: Array  # (lanes,): rounding unit of the outputs
+    floor: Array  # (lanes,): rounding that a lower precision tells of
 
     @cached_property
     def far(self) -> Array:
@@ -65,12 +67,13 @@ class Samples:
             self.size[:, lanes],
             self.unit[lanes],
             self.eps[lanes],
+            self.floor[lanes],
         )
 
     def only(self, rows: Array) -> Samples:
         """Keep some steps only."""
         steps, plus, minus, size = (a[rows] for a in (self.steps, self.plus, self.minus, self.size))
-        return Samples(steps, plus, minus, size, self.unit, self.eps)
+        return Samples(steps, plus, minus, size, self.unit, self.eps, self.floor)
 
 
 @dataclass
@@ -106,6 +109,8 @@ def finite_part(x: Any) -> Array:
 
 def median(x: Array) -> float:
     """Give the median; for a few numbers ``np.median`` takes ten times as long."""
+    if x.size == 1:
+        return float(x[0])
     middle = [(x.size - 1) // 2, x.size // 2]
     return float(np.partition(x, middle)[middle].mean())
 
@@ -140,7 +145,7 @@ def sample(value: Callable[[float], Array], steps: Array, unit: Array, eps: Arra
     up = np.stack([value(float(t)) for t in steps])
     down = np.stack([value(-float(t)) for t in steps])
     size = np.fmax(np.fmax(np.abs(up), np.abs(down)), np.abs(centre))
-    return Samples(steps, up - centre, down - centre, size, unit, eps)
+    return Samples(steps, up - centre, down - centre, size, unit, eps, np.zeros_like(eps))
 
 
 def join(parts: list[Samples]) -> Samples:
@@ -150,7 +155,7 @@ def join(parts: list[Samples]) -> Samples:
     return Samples(
         parts[0].steps,
         *(np.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("plus", "minus", "size")),
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("unit", "eps")),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("unit", "eps", "floor")),
     )
 
 
@@ -164,23 +169,27 @@ def noise_of(s: Samples) -> tuple[Array, Array, Array]:
     # rounding does not fall with the step; what is left among kinks does
     measured, near = each.max(axis=0), 4 * each[-2:].max(axis=0)
     measured = np.where((near > 0) & (16 * near < measured), near, measured)
-    change, close, wider = s.change, s.steps <= 2.0**-20, (s.steps > 2.0**-20) & (s.steps < 2.0**-14)
-    quantum = np.where(change > 0, change, np.inf).min(axis=0)
-    leaps = (change[-1] == 0) & np.isfinite(quantum)
-    if leaps.any():
-        least = np.fmin(np.abs(s.plus), np.abs(s.minus))  # leaps are on both sides, unlike a kink nearby
-        grain = change[close].max(axis=0, initial=0) > 0  # as close as float32 numbers are, and many of them
-        grain &= np.fmax.reduce(least[wider], axis=0, initial=0) > 8 * quantum
-        small = (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]) & (np.fmax.reduce(least, axis=0) > 0)
-        coarse = leaps & (grain | small)
-    else:
-        coarse = leaps
-    span = finite_part(change).max(axis=0)
+    span = finite_part(s.change).max(axis=0)
     rough = (measured > 0.02 * span) & (measured > 1e4 * s.eps * s.size[-1])
-    measured = np.maximum(measured, np.where(coarse, quantum, 0.0))
+    quantum, coarse = _quantum(s)
     rounding = s.eps * s.size + 4 * np.finfo(s.plus.dtype).smallest_subnormal
-    measured = np.maximum(measured, rounding)
-    return measured, np.where(leaps, quantum, 0.0).astype(np.float64), rough
+    return np.maximum(np.maximum(measured, np.where(coarse, quantum, 0.0)), rounding), quantum, rough
+
+
+def _quantum(s: Samples) -> tuple[Array, Array]:
+    """Find the smallest change of lanes that are flat at the smallest steps, else 0; and which of them are coarse."""
+    change = s.change
+    flat = change[-1] == 0
+    if not flat.any():
+        return np.zeros(flat.size), flat
+    quantum = np.where(change > 0, change, np.inf).min(axis=0)
+    leaps = flat & np.isfinite(quantum)
+    close, wider = s.steps <= 2.0**-20, (s.steps > 2.0**-20) & (s.steps < 2.0**-14)
+    least = np.fmin(np.abs(s.plus), np.abs(s.minus))  # leaps are on both sides, unlike a kink nearby
+    grain = change[close].max(axis=0, initial=0) > 0  # as close as float32 numbers are, and many of them
+    grain &= np.fmax.reduce(least[wider], axis=0, initial=0) > 8 * quantum
+    small = (quantum <= 32 * np.finfo(np.float32).eps * s.size[-1]) & (np.fmax.reduce(least, axis=0) > 0)
+    return np.where(leaps, quantum, 0.0).astype(np.float64), leaps & (grain | small)
 
 
 def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
@@ -191,9 +200,8 @@ def _table(d: Array, noise: Array, order: float) -> tuple[Array, Array]:
     for k in range(2, DEPTH + 1):  # finer estimates there are from the k-th step on, and how far two are apart
         gain = (row[1:] - row[:-1]) / (factor - 1)
         finer = row[1:] + gain
-        moved = np.abs(finer - row[1:])[1:]
         settled = np.abs(finer[1:] - finer[:-1])
-        size = np.maximum(moved, settled / 4) + noise[k:]
+        size = np.maximum(np.abs(gain[1:]), settled / 4) + noise[k:]
         better = size < radius[k:]  # False where NaN
         np.copyto(best[k:], finer[1:], where=better)
         np.copyto(radius[k:], size, where=better)
@@ -216,8 +224,9 @@ def _believe(best: Array, radius: Array) -> tuple[Array, Array]:
     return np.where(np.isfinite(bar), v[narrowest], np.nan), bar
 
 
-def _ratio(difference: Array, s: Samples) -> Array:
-    return np.asarray((difference / s.far).astype(np.float64))
+def _ratio(difference: Array, s: Samples, first: int | None = None) -> Array:
+    """Make slopes of differences, at all steps or the first few."""
+    return np.asarray((difference[:first] / s.far[:first]).astype(np.float64))
 
 
 def _flag_kinks(s: Samples, resolution: Array) -> Array:
@@ -249,20 +258,21 @@ def estimate(s: Samples) -> Estimate:
         return Estimate.empty(0)
     with np.errstate(all="ignore"):
         noise, quantum, rough = noise_of(s)
-        resolution = np.abs(_ratio(noise, s))
+        resolution = np.abs(_ratio(np.maximum(noise, s.floor), s))
         value, bar = _believe(*_table(_ratio((s.plus - s.minus) / 2, s), resolution, RATIO**2))
-        secant = finite_part(np.abs(_ratio(s.change, s)[:3]))
+        secant = finite_part(np.abs(_ratio(s.change, s, 3)))
         size = np.abs((s.size[-1] / s.unit).astype(np.float64))
         kinks, leap = _flag_kinks(s, resolution), _leaps(s)
+        left, right, side_bar = np.full((3, value.size), np.nan)
         odd = kinks | leap | (np.isfinite(s.plus[-4:]).all(axis=0) ^ np.isfinite(s.minus[-4:]).all(axis=0))
         rough &= ~odd  # as rough near x as far away: nothing is claimed
         e = Estimate(
             value=value,
             bar=np.where(rough, np.inf, bar),
             kind=np.where(np.isfinite(bar) & ~rough, SMOOTH, UNDEFINED),
-            left=np.full_like(value, np.nan),
-            right=np.full_like(value, np.nan),
-            side_bar=np.full_like(value, np.nan),
+            left=left,
+            right=right,
+            side_bar=side_bar,
             scale=np.fmax(size, secant[2]),
             span=np.fmax(size, secant.max(axis=0)),
             quantum=quantum,

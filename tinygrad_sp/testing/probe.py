@@ -74,6 +74,8 @@ def _remembered(c: Checker) -> bool:
 
     The rule may have kept what it found at the first point of this shape.
     """
+    if not c.p.one_gradient:
+        return False
     if np.array_equal(x := c.p.x, there := _near(c)):
         return False
     arrays = split(there, c.p.inputs)
@@ -96,9 +98,10 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
     if any(a.dtype.kind == "c" for a in arrays) or c.p.subject.given or not arrays[0].size:
         return False
     usual = [_values(c, k, intervals[k] if intervals else None) for k in range(len(arrays))]
-    points = usual if intervals else [c.rng.permutation(np.concatenate([v, *_extremes(c)])) for v in usual]
+    points = usual if intervals else [np.concatenate([v, *_extremes(c)]) for v in usual]
     if len(points) == 1:  # several inputs meet in other ways when their points come again; one says no more
-        points = [c.rng.permutation(np.unique(points[0]))]
+        points = [np.array(sorted({*points[0].tolist()}))]
+    points = [c.rng.permutation(v) for v in points]
     points = [np.resize(v, -(-v.size // 8) * 8) for v in points] if arrays[0].ndim > 1 else points
     shape = (-1,) if arrays[0].ndim < 2 else (8, -1)
     points = [v.reshape(shape).astype(a.dtype) for v, a in zip(points, arrays, strict=True)]
@@ -142,7 +145,7 @@ def _another(c: Checker, arrays: list[Array], given: Subject | None = None, aske
     subject.leaves = [copy.copy(leaf) for leaf in subject.leaves]
     subject.varied = [leaf for leaf, old in zip(subject.leaves, c.p.subject.leaves, strict=True) if old.varied]
     for leaf, array in zip(subject.varied, arrays, strict=True):
-        leaf.value, leaf.tensor, leaf.fixed = array, False, True
+        leaf.value, leaf.tensor = array, False
     subject.evaluations = subject.pulls = 0
     subject.__dict__.pop("_like", None)
     subject.inputs = subject.arguments(arrays)
@@ -181,17 +184,19 @@ def _confirmed(other: Checker, compare: Callable[[], list[Entries]]) -> Entries:
 
 def _note(c: Checker, other: Checker, report: Any, entries: Entries, asked: bool) -> None:
     """Add what is wrong elsewhere to the report; what is undecided there is nobody's question."""
-    from .check import row
-
     report.probed += entries.status.size
     c.p.subject.evaluations += other.p.subject.evaluations
     c.p.subject.pulls += other.p.subject.pulls
-    bad = (entries.status == WRONG) & (asked | _clear(c, other, entries))
-    wrong = np.flatnonzero(bad)
-    if not wrong.size:
+    bad = entries.status == WRONG
+    if bad.any() and not asked:
+        bad &= _clear(c, other, entries)
+    if not bad.any():
         return
+    wrong = np.flatnonzero(bad)
     report.wrong += wrong.size
     report.compared += entries.status.size
+    from .check import row
+
     order = wrong[np.argsort(-np.nan_to_num(entries.excess[wrong], nan=np.inf))]
     for i in order[:4]:
         found = row(other, entries, int(i))

@@ -9,9 +9,8 @@ import numpy as np
 
 from .. import graph
 from ..sweep import sweep
-from .precise import split
-from .subject import TensorSubject, as_array
-from .tree import flatten
+from .precise import some_numbers, split
+from .subject import TensorSubject, as_array, leaves_of
 
 
 def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., Any], list[Any]]:
@@ -20,12 +19,12 @@ def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., 
     arrays = [leaf.array for leaf in subject.varied]
     outputs = subject.call(arrays)
     lanes = sum(a.size * (2 if a.dtype.kind == "c" else 1) for a in outputs)
-    cotangents = split(rng.integers(16, 64, lanes) / 32 * rng.choice([-1.0, 1.0], lanes), outputs)
+    cotangents = split(some_numbers(lanes, rng), outputs)
     count = len(arrays)
 
     def outputs_of(*leaves: Any) -> tuple[Any, ...]:
         subject.rewind()
-        out = [value for _, value in flatten(subject.f(*subject.arguments(leaves)))]
+        out = leaves_of(subject.f(*subject.arguments(leaves)))
         return tuple(v for v in out if as_array(v).dtype.kind in "fc")
 
     def gradient(*tensors: Any) -> tuple[Any, ...]:
@@ -43,5 +42,6 @@ def gradient_function(subject: TensorSubject, seed: int) -> tuple[Callable[..., 
 
     cotangents_named = [f"cotangent {i}" if len(outputs) > 1 else "cotangent" for i in range(len(outputs))]
     gradient.input_names = [leaf.name for leaf in subject.varied] + cotangents_named  # type: ignore[attr-defined]
+    gradient.gradient_of = max((float(np.max(np.abs(a), initial=0)) for a in outputs), default=0.0)  # type: ignore[attr-defined]
     gradient.__name__ = f"gradient of {getattr(subject.f, '__name__', 'f')}"
     return gradient, [*arrays, *cotangents]

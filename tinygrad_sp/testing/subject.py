@@ -12,16 +12,20 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import graph
+from ..sweep import plan_sweep, sweep
 from .tree import flatten, rebuild
 
 Array = NDArray[Any]
 Pull = Callable[[list[Array]], list[Any]]
+
+_SINGLE = (graph.Traced, np.ndarray, np.generic, float)
 
 
 @dataclass
@@ -31,18 +35,15 @@ class Leaf:
     name: str
     value: Any
     tensor: bool = False
-    fixed: bool = False  # taken as it is: varied, though not a number the user wrote
 
     @property
     def array(self) -> Array:
         """The value as an array."""
         return np.asarray(self.value._value if self.tensor else self.value)
 
-    @property
+    @cached_property
     def varied(self) -> bool:
         """Whether derivatives are asked for with respect to it."""
-        if self.fixed:
-            return True
         if self.tensor:
             return bool(self.array.dtype.kind in "fc" and self.value.node is not None)
         return isinstance(self.value, (np.ndarray, np.generic, float, complex)) and self.array.dtype.kind in "fc"
@@ -58,13 +59,13 @@ def as_array(value: Any) -> Array:
 
 
 def floating(out: Any) -> list[Array]:
-    """List the outputs that have derivatives."""
-    if isinstance(out, graph.Traced):
-        out = out._value
-    if isinstance(out, (np.ndarray, np.generic, float)):
-        out = np.asarray(out)
-        return [out] if out.dtype.kind in "fc" else []
-    return [a for a in (as_array(value) for _, value in flatten(out)) if a.dtype.kind in "fc"]
+    """List the outputs that have derivatives, as arrays."""
+    return [a for a in map(as_array, leaves_of(out)) if a.dtype.kind in "fc"]
+
+
+def leaves_of(out: Any) -> list[Any]:
+    """List the arrays of what a function returned, which most often is one."""
+    return [out] if isinstance(out, _SINGLE) else [value for _, value in flatten(out)]
 
 
 class Subject:
@@ -90,6 +91,8 @@ class Subject:
 
     def rewind(self) -> None:
         """Set every random generator back to where it was, so that a stochastic f is one function."""
+        if not self.generators:
+            return
         for generator, state in zip(self.generators, self.states, strict=True):
             _set_state(generator, copy.deepcopy(state))
 
@@ -130,6 +133,7 @@ class TensorSubject(Subject):
     """A function of Tensors: the engine records it and sweeps backward."""
 
     tensors = True
+    own: bool | None = None  # whether an op was recorded that a user may have declared, if any was
 
     def _tensor(self, array: Array, requires_grad: bool) -> Any:
         return graph.Tensor(array, requires_grad=requires_grad)  # type: ignore[call-arg]
@@ -144,17 +148,16 @@ class TensorSubject(Subject):
         """Record the function: the leaves and the outputs."""
         self.rewind()
         leaves = [self._tensor(a, True) for a in arrays]
-        out = [value for _, value in flatten(self.f(*self.arguments(leaves)))]
+        out = leaves_of(self.f(*self.arguments(leaves)))
         return leaves, [v for v in out if as_array(v).dtype.kind in "fc"]
 
     def puller(self, arrays: Sequence[Array]) -> Pull:
         """Record once; the graph is kept, so several cotangents can be pulled."""
-        from ..sweep import plan_sweep, sweep
-
         leaves, outputs = self.record(arrays)
         nodes = [getattr(leaf, "_home", leaf.node) for leaf in leaves]  # a function may have written into its argument
         roots = [out.node if isinstance(out, graph.Traced) else None for out in outputs]
         plan = plan_sweep([node for node in roots if node is not None], set(nodes)) if any(roots) else None
+        self.own = bool(self.own or (plan and plan.careful))
 
         def pull(cotangents: list[Array]) -> list[Any]:
             pairs = [(node, np.array(c)[()]) for node, c in zip(roots, cotangents, strict=True) if node is not None]

@@ -25,6 +25,8 @@ def together(c: Checker, found: Entries) -> Entries | None:
     """Compare along the sum of all elements that are at kinks, for every output with a kink; keep what is decided."""
     e, single = found.estimate, (found.coordinate >= 0) & (found.lane >= 0)
     kinks = single & (e.kind == KINK) & (found.status == RIGHT)
+    if not kinks.any():
+        return None
     unclear = (found.status != RIGHT) | ~(plain(e.kind) | (e.kind == KINK))
     which = np.unique(found.coordinate[kinks])
     mine = single & np.isin(found.coordinate, which)
