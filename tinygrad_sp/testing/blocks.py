@@ -132,6 +132,7 @@ class Checker:
             True  # whether the slope very near the point counts, not one farther out that agrees with the rule
         )
         self.patient = True  # whether to try other steps where the first say too little
+        self.numbers = False  # whether the elements are points of a function of numbers
         self.unit = self._units()
         self._sums: tuple[Array, Array] | None = None
 
@@ -178,7 +179,7 @@ class Checker:
         if not blocks:
             return False
         size = (blocks[0].stop - blocks[0].start) // blocks[0].per
-        if size <= AFFORDABLE and self.patient:
+        if size <= AFFORDABLE and not self.numbers:
             halves = _halves(size)
         else:
             halves = self.rng.integers(0, 2, (2, size)) == 1

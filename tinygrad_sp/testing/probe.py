@@ -154,6 +154,7 @@ def _another(c: Checker, arrays: list[Array], given: Subject | None = None, aske
         return None
     other = Checker(p, Derivatives(p.sides), c.rng)
     other.patient, other.strict = False, asked
+    other.numbers = not any(a.ndim for a in c.p.native)
     other.steps = other.steps[1:14]  # a shorter ladder: what is rough there need not be resolved
     return other
 
