@@ -127,7 +127,7 @@ def _blame(report: Report, subject: TensorSubject, order: int, seed: int, elsewh
 
     if report.verdict == "fail":
         wrong = report.orders and not (report.problems or report.wrong)
-        report.culprits += culprits(subject, seed, order if wrong else 1, report.modes)
+        report.culprits += culprits(subject, report, seed, order if wrong else 1, report.modes)
     elif subject.varied and subject.own is not False:
         report.culprits = own_culprits(subject, seed, elsewhere)
         if report.culprits:

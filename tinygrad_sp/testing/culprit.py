@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import graph, modes
-from .report import Row, number
+from .report import Report, Row, number
 from .subject import TensorSubject
 
 OWN = str(Path(__file__).parent.parent)
@@ -87,12 +87,17 @@ def _watched(subject: TensorSubject, see: Callable[..., None]) -> None:
         subject.record([leaf.array for leaf in subject.varied])
 
 
-def culprits(subject: TensorSubject, seed: int, order: int = 1, modes: Sequence[str] = ("vjp",)) -> list[Culprit]:
+def culprits(
+    subject: TensorSubject, report: Report, seed: int, order: int = 1, modes: Sequence[str] = ("vjp",)
+) -> list[Culprit]:
     """Find the ops whose rules are wrong at their recorded values."""
     try:
         applied = applications(subject)
     except Exception:
         return []
+    wrong = [] if order > 1 or report.problems else [r for r in report.rows if r.status == "wrong"]
+    if wrong and len(applied) == len(applied[0].tracked) == len(subject.varied) == 1:  # the function is the op
+        return [_row(applied[0], applied[0].tracked[0], wrong[0], order, subject.varied[0].name)]
     seen: set[int] = set()
     first = [a for a in applied if not (id(a.op) in seen or seen.add(id(a.op)))]  # type: ignore[func-returns-value]
     rest = [a for a in applied if all(a is not b for b in first)]
@@ -157,15 +162,15 @@ def _from(a: Application, i: int, report: Any, order: int) -> Culprit:
         if part.problems:
             return _said(a, i, part.problems[0].message, k)
         if wrong:
-            return _row(a, i, wrong[0], k)
+            return _row(a, i, wrong[0], k, f"argument {i}")
     return _said(a, i, report.reason, order)
 
 
-def _row(a: Application, i: int, row: Row, order: int) -> Culprit:
-    index = row.where[row.where.find("[") :] if "[" in row.where else ""
-    index = row.where.partition(" = ")[2] or index  # a point that was not given
+def _row(a: Application, i: int, row: Row, order: int, name: str) -> Culprit:
+    index = row.where.removeprefix(name) if row.where.startswith(name) else ""
+    index = index.removeprefix(" = ")  # a point that was not given
     if order > 1:
-        index = f"{index} of {row.where.split('[')[0]}"
+        index = f"{row.where[row.where.find('[') :] if '[' in row.where else ''} of {row.where.split('[')[0]}"
     return Culprit(a.op.name, i, index, row.analytic, row.numeric, row.bar, a.where, order=order)
 
 
