@@ -243,3 +243,52 @@ def test_kinks_many_and_near(seed: int) -> None:
     report = gradcheck(lambda x: np.sum(np.sort(x) * weights), x, vjp=lambda g, x: g * weights[ranks(x)])
     assert report.verdict == "pass", report
     assert gradcheck(np.sort, x, vjp=lambda g, x: g[ranks(x)] * (1 - (np.arange(n) == n // 3))).verdict == "fail"
+
+
+def test_wrong_beyond_a_threshold_among_inputs_of_other_shapes() -> None:
+    """Points that were not given are tried also where nothing else would fit another length."""
+
+    def sigmoid(x: Any) -> Any:
+        return 1 / (1 + np.exp(-x))
+
+    def cut(x: Any) -> Any:
+        return np.where(x < -15, 0, sigmoid(x))
+
+    def masked(x: Any, m: Any) -> Any:
+        return np.where(m, np.logaddexp(x, 0), x)
+
+    weights, labels, mask = np.array([1.0, -2, 0.5, 3]), np.array([0, 1, 1, 0]), Y > 0
+    cases: list[tuple[Any, Any, tuple[Any, ...]]] = [
+        (lambda x: np.logaddexp(x, 0) * weights, lambda s: lambda g, x: g * s(x) * weights, (Y,)),
+        (lambda x: np.logaddexp(x, 0) @ weights, lambda s: lambda g, x: g * s(x) * weights, (Y,)),
+        (lambda x, t: np.logaddexp(x, 0) - t * x, lambda s: lambda g, x, t: g * (s(x) - t), (Y, labels)),
+        (
+            lambda x, m: np.where(m, np.logaddexp(x, 0), x),
+            lambda s: lambda g, x, m: g * np.where(m, s(x), 1),
+            (Y, mask),
+        ),
+        (lambda x: np.logaddexp(x, 0).sum(axis=1), lambda s: lambda g, x: g[:, None] * s(x), (Y.reshape(2, 2),)),
+        (
+            lambda x, b: np.logaddexp(x, 0) + b,
+            lambda s: lambda g, x, b: (g * s(x), g.sum() + 0 * b),
+            (Y, np.array(0.3)),
+        ),
+    ]
+    for seed in range(3):
+        for i, (f, rule, inputs) in enumerate(cases):
+            report = gradcheck(f, *inputs, vjp=rule(sigmoid), seed=seed)
+            assert report.verdict == "pass", f"{i}: {report}"
+            assert gradcheck(f, *inputs, vjp=rule(cut), seed=seed).verdict == "fail", i
+
+
+def test_a_rule_that_is_meant_for_one_length() -> None:
+    x = np.array([3.0, 1, 2, 5, 4])
+
+    def middle(x: Any) -> Any:
+        return np.arange(x.size) == np.argsort(x)[x.size // 2]
+
+    for seed in range(3):
+        report = gradcheck(np.median, x, vjp=lambda g, x: g * middle(x), seed=seed)
+        assert report.verdict == "pass", report
+        report = gradcheck(np.mean, x, vjp=lambda g, x: g * np.ones_like(x) / 5, seed=seed)
+        assert report.verdict == "pass", report

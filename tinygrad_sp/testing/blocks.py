@@ -158,9 +158,9 @@ class Checker:
             for array, start, stop in zip(self.p.native, self.p.edges[:-1], self.p.edges[1:], strict=True)
             if start < stop
         ]
-        alike = [b for b in found if self._alike(b)] if detail == "auto" else []
-        if not self._elementwise(alike):
-            alike = [b for b in alike if len(alike) > 1 and self._elementwise([b])]
+        alike = [b for b in found if self.alike(b)] if detail == "auto" else []
+        if not self.by_element(alike):
+            alike = [b for b in alike if len(alike) > 1 and self.by_element([b])]
         for b in alike:
             b.mode = "elementwise"
         for b in found:
@@ -169,12 +169,12 @@ class Checker:
                 b.mode = "directions"
         return found
 
-    def _alike(self, b: Block) -> bool:
+    def alike(self, b: Block) -> bool:
         """Whether an input is of more than one element and has the shape of all outputs."""
         array = self.p.native[int(np.searchsorted(self.p.edges, b.start, side="right")) - 1]
         return bool(array.size > 1 and self.p.m and all(o.shape == array.shape for o in self.p.outputs))
 
-    def _elementwise(self, blocks: list[Block]) -> bool:
+    def by_element(self, blocks: list[Block]) -> bool:
         """Whether outputs depend on their own elements only: move half of the elements and look."""
         if not blocks:
             return False
@@ -320,16 +320,17 @@ class Checker:
         """Compare blocks coordinate by coordinate, every output (or a few random sums of outputs)."""
         if not blocks:
             return
-        found = self._compared(np.concatenate([np.arange(b.start, b.stop) for b in blocks]))
+        found = self.compared(np.concatenate([np.arange(b.start, b.stop) for b in blocks]))
         for b in blocks:
             mine = (found.coordinate >= b.start) & (found.coordinate < b.stop)
             b.entries = found if mine.all() else found.where(mine)
 
     def column(self, i: int) -> Entries:
         """Compare one coordinate."""
-        return self._compared(np.array([i]))
+        return self.compared(np.array([i]))
 
-    def _compared(self, which: Array) -> Entries:
+    def compared(self, which: Array) -> Entries:
+        """Compare some coordinates, each by itself."""
         cotangents, names = self.cotangents()
         samples = self._column_samples(which, self.unit, cotangents, whole=not self.affordable)
         e = estimate(samples)

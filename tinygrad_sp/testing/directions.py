@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 NORM = 1e-12  # nothing is claimed below this share of what all elements contribute
 ROUGH = np.array([4.0**-7])  # the step of a quick look
+SIZES = np.concatenate([np.arange(64, 128), -np.arange(64, 128)]) / 64  # many: two that move alike may be mistaken
 VAGUE = 1e-8  # relative: bars of smooth functions are narrower
 CLEAR = 100  # tolerances by which it must be off on such bars, where no element is found to be
 ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
@@ -97,7 +98,7 @@ def _mixed(c: Checker) -> Array:
 
 def _direction(c: Checker, b: Block, mask: Array) -> Array:
     u: Array = np.zeros_like(c.p.x)
-    r = c.rng.choice([1, 1.25, 1.5, 1.75, -1, -1.25, -1.5, -1.75], b.stop - b.start)
+    r = c.rng.choice(SIZES, b.stop - b.start)
     u[b.start : b.stop] = np.where(mask, c.unit[b.start : b.stop] * r, 0)
     return u
 

@@ -32,6 +32,8 @@ WHOLE = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)  # taken as they are: a rule may be wron
 POINTS = 64
 CORNERS = (0.95, 0.05, 0.7)  # of the way from end to end, for all elements at once: sums are large there
 DRAWN = 12
+ROUNDS = 6  # of values that are tried in the place of the given ones
+BATCH, BATCHES = 8, 2  # wrong ones that are looked at again at once, and how often
 SINGLY = 13  # ... where a rule takes numbers only
 CLEAR = 10  # tolerances by which a rule must be off where nobody asked
 ROUNDED = 1e-8  # relative errors that are nobody's question
@@ -55,9 +57,11 @@ def elsewhere(c: Checker, report: Any, domain: Any) -> None:
                 _point(c, report, _drawn(c, intervals, corner), asked=True)
     elif c.p.n <= AFFORDABLE // 4:
         _point(c, report, _near(c))
-        if c.p.m == 1 and c.p.n > 1 and _separable(c) and not _stretched(c, report):
-            for _ in range(3):
-                _point(c, report, _spread(c))
+        if c.p.m == 1 and c.p.n > 1 and _separable(c, 0, c.p.n) and _stretched(c, report):
+            return
+        for k, array in enumerate(c.p.native if any(a.ndim for a in c.p.native) else ()):
+            if not report.wrong and array.dtype.kind == "f" and array.size and _separable(c, *c.p.edges[k : k + 2]):
+                _within_shape(c, report, k)
 
 
 def _near(c: Checker) -> Array:
@@ -127,7 +131,7 @@ def _tried(c: Checker, report: Any, subject: Subject, points: list[Array], asked
         problem = displaced(other) if c.p.native[0].ndim else None
     except Exception:
         return False
-    _note(c, other, report, entries, asked)
+    _note(c, *_as_given(c, other, entries, asked), report, asked)
     report.problems += [problem] if problem else []
     return True
 
@@ -159,19 +163,42 @@ def _another(c: Checker, arrays: list[Array], given: Subject | None = None, aske
     return other
 
 
-def _point(c: Checker, report: Any, x: Array, asked: bool = False) -> None:
-    """Check along a few directions at another point."""
+def _point(c: Checker, report: Any, x: Array, asked: bool = False, among: Block | None = None) -> None:
+    """Check along a few directions, or one input in its own way, at another point."""
     try:
         arrays = [a.astype(n.dtype) for a, n in zip(split(x, c.p.inputs), c.p.native, strict=True)]
         other = _another(c, arrays, asked=asked)
         if other is None or other.p.m != c.p.m:
             return
-        several = other.p.n > 1
-        block = Block(0, other.p.n, "directions" if several else "columns")
-        entries = _confirmed(other, lambda: [directions(other, block, samples=False) if several else other.column(0)])
+        block = among or Block(0, other.p.n, "directions" if other.p.n > 1 else "columns")
+        entries = _confirmed(other, partial(_block, other, block))
     except Exception:
         return
-    _note(c, other, report, entries, asked)
+    _note(c, other, entries, report, asked, among is None)
+
+
+def _block(c: Checker, block: Block) -> list[Entries]:
+    if block.mode == "elementwise":
+        return _elementwise(c, [block])
+    return [directions(c, block, samples=False) if block.mode == "directions" else c.column(block.start)]
+
+
+def _within_shape(c: Checker, report: Any, k: int) -> None:
+    """Try other values of one input, a few at a time: nothing else may fit another length."""
+    start, stop = map(int, c.p.edges[k : k + 2])
+    n, block = stop - start, Block(start, stop, "elementwise")
+    if not (c.alike(block) and c.by_element([block])):
+        block.mode = "directions" if n > 1 else "columns"
+    whole, *others = _extremes(c)
+    usual = np.unique(np.concatenate([_values(c, k, None), whole]))
+    usual = c.rng.permutation(usual[:: -(-usual.size // (ROUNDS * n))])  # of all sizes, however few
+    for some in (
+        *(usual[i : i + n] for i in range(0, usual.size, n)),
+        *others,
+    ):  # a sum of large terms hides small ones
+        x = c.p.x.copy()
+        x[start:stop] = np.resize(c.rng.permutation(some), n)
+        _point(c, report, x, among=block)
 
 
 def _confirmed(other: Checker, compare: Callable[[], list[Entries]]) -> Entries:
@@ -183,17 +210,45 @@ def _confirmed(other: Checker, compare: Callable[[], list[Entries]]) -> Entries:
     return entries
 
 
-def _note(c: Checker, other: Checker, report: Any, entries: Entries, asked: bool) -> None:
-    """Add what is wrong elsewhere to the report; what is undecided there is nobody's question."""
+def _as_given(c: Checker, other: Checker, entries: Entries, asked: bool) -> tuple[Checker, Entries]:
+    """Look at what is wrong once more, in arrays of the given shapes: a rule may be meant for one length only."""
+    if [a.shape for a in other.p.native] == [a.shape for a in c.p.native]:
+        return other, entries
+    single = np.flatnonzero(_wrong(c, other, entries, asked) & (entries.coordinate >= 0))
+    if not single.size:
+        return other, entries
+    worst = single[np.argsort(-np.nan_to_num(entries.excess[single], nan=np.inf), kind="stable")]
+    places = list(dict.fromkeys((entries.coordinate[worst] % other.p.native[0].size).tolist()))
+    count = min(c.p.native[0].size, BATCH)
+    for some in (places[i : i + count] for i in range(0, len(places), count)[:BATCHES]):
+        arrays = [a.copy() for a in c.p.native]
+        for array, values in zip(arrays, other.p.native, strict=True):
+            array.reshape(-1)[: len(some)] = values.reshape(-1)[some]
+        there = _another(c, arrays, asked=asked)
+        if there is None:
+            continue
+        which = (c.p.edges[:-1, None] + np.arange(len(some))).reshape(-1)
+        again = _confirmed(there, lambda there=there, which=which: [there.compared(which)])  # type: ignore[misc]
+        if (again.status == WRONG).any():
+            return there, again
+    return other, entries.where(entries.status != WRONG)
+
+
+def _wrong(c: Checker, other: Checker, entries: Entries, asked: bool, still: bool = True) -> Array:
+    bad: Array = entries.status == WRONG
+    if bad.any() and not asked:
+        bad &= _clear(c, other, entries, still)
+    return bad
+
+
+def _note(c: Checker, other: Checker, entries: Entries, report: Any, asked: bool, still: bool = True) -> None:
+    """Add what is wrong elsewhere to the report (also where f stands still); what is undecided is nobody's question."""
     report.probed += entries.status.size
     c.p.subject.evaluations += other.p.subject.evaluations
     c.p.subject.pulls += other.p.subject.pulls
-    bad = entries.status == WRONG
-    if bad.any() and not asked:
-        bad &= _clear(c, other, entries)
-    if not bad.any():
+    wrong = np.flatnonzero(_wrong(c, other, entries, asked, still))
+    if not wrong.size:
         return
-    wrong = np.flatnonzero(bad)
     report.wrong += wrong.size
     report.compared += entries.status.size
     from .check import row
@@ -210,11 +265,12 @@ def _note(c: Checker, other: Checker, report: Any, entries: Entries, asked: bool
     report.notes += [] if note in report.notes else [note]
 
 
-def _clear(c: Checker, other: Checker, entries: Entries) -> Array:
+def _clear(c: Checker, other: Checker, entries: Entries, still: bool = True) -> Array:
     """Say what is worth reporting where nobody asked to look.
 
     A NaN is let pass (the rule may never have been meant for there), kinks are, and so is what happens to functions
-    as large as their arithmetic has digits, or as small as their noise at the given point.
+    as large as their arithmetic has digits, or as small as their noise at the given point; unless ``still``, where
+    the function does not change at all (a table beyond its ends).
     """
     e, single = entries.estimate, entries.coordinate >= 0
     off = np.abs(entries.analytic - e.value)
@@ -226,22 +282,24 @@ def _clear(c: Checker, other: Checker, entries: Entries) -> Array:
     good &= np.fmax(np.abs(entries.analytic), np.abs(e.value)) * e.far >= 64 * c.noise
     good &= ~((c.noise > 0) & (e.value == 0) & (e.quantum > 0))
     good &= np.isfinite(lanes_of(other.p.out))[entries.lane] | (entries.lane < 0)  # long double goes farther
+    good &= still | (e.value != 0) | ~single
     if single.any():  # a direction is wrong only if the element that was located is
-        good &= single | (entries.status[single] == WRONG).any()
+        good &= single | (good & single).any()
     return np.asarray(good)
 
 
-def _separable(c: Checker) -> bool:
-    """Whether the function is a sum over elements: moving two halves adds up."""
-    half = c.rng.permutation(c.p.n) % 2 == 0
-    a, b = np.where(half, c.unit / 8, 0), np.where(half, 0, c.unit / 8)
+def _separable(c: Checker, start: int, stop: int) -> bool:
+    """Whether the function is a sum over these elements: moving two halves adds up."""
+    half, mine = c.rng.permutation(c.p.n) % 2 == 0, np.zeros(c.p.n, bool)
+    mine[start:stop] = True
+    a, b = np.where(mine & half, c.unit / 8, 0), np.where(mine & ~half, c.unit / 8, 0)
     x, f = c.p.x, c.p.f
     fa, fb, fab = c.p.at(x + a), c.p.at(x + b), c.p.at(x + a + b)
     with np.errstate(all="ignore"):
         moved = np.abs(fa - f) + np.abs(fb - f)
         bar = 64 * c.p.eps * (np.abs(f) + np.abs(fa) + np.abs(fb) + np.abs(fab)) * np.sqrt(c.p.n)
         off = np.abs(fab - fa - fb + f)
-        return bool(np.all((off <= bar) & (moved > 100 * bar)))
+        return bool(np.all((off <= bar) | ~c.finite) and np.any(moved > 100 * bar))
 
 
 def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
@@ -277,7 +335,9 @@ def _stretched(c: Checker, report: Any) -> bool:
     if not all(leaf.varied for leaf in c.p.subject.leaves):  # something else may have to fit
         return False
     whole, *others = _extremes(c)
-    if not _summed(c, report, [c.rng.permutation([*_values(c, k, None), *whole]) for k in range(len(arrays))], True):
+    usual = [np.concatenate([_values(c, k, None), whole]) for k in range(len(arrays))]
+    usual = [np.unique(v) for v in usual] if len(usual) == 1 else usual  # equals may be ties
+    if not _summed(c, report, [c.rng.permutation(v) for v in usual], True):
         return False
     for some in others:  # a sum of large terms hides the small ones
         if not (report.wrong or report.problems):
@@ -293,19 +353,14 @@ def _summed(c: Checker, report: Any, points: list[Array], move: bool = False) ->
         return False
     if other is None or not other.finite.all() or not np.isfinite(other.d.pull(other.p.asked)[0]).all():
         return False
+    if not _separable(other, 0, other.p.n):  # a median, say: a sum only nearby
+        return False
     block = Block(0, other.p.n, "directions")
-    _note(c, other, report, _confirmed(other, lambda: [directions(other, block, samples=False)]), False)
+    entries = _confirmed(other, lambda: [directions(other, block, samples=False)])
+    _note(c, *_as_given(c, other, entries, False), report, False)
     problem = displaced(other) if move and not report.wrong else None
     report.problems += [problem] if problem else []
     return True
-
-
-def _spread(c: Checker) -> Array:
-    """Give every input values of all sizes."""
-    parts = [np.resize(_values(c, k, None), max(a.size, 1))[: a.size] for k, a in enumerate(c.p.native)]
-    if any(a.dtype.kind == "c" for a in c.p.native):
-        return np.asarray(c.p.x * c.p.x.dtype.type(0.5))
-    return np.asarray(np.concatenate(parts).astype(c.p.x.dtype))
 
 
 def _within(low: float, high: float) -> Array:
