@@ -292,3 +292,15 @@ def test_a_rule_that_is_meant_for_one_length() -> None:
         assert report.verdict == "pass", report
         report = gradcheck(np.mean, x, vjp=lambda g, x: g * np.ones_like(x) / 5, seed=seed)
         assert report.verdict == "pass", report
+
+
+def test_the_culprit_of_an_error_at_points_not_given_is_named() -> None:
+    class Softplus(tg.Op):
+        def forward(x):
+            return np.logaddexp(x, 0)
+
+        def backward(grad, _out, x):
+            return grad * np.where(x > 20, 0.999, tg.sigmoid(x))
+
+    report = gradcheck(lambda x: np.sum(Softplus.apply(x)), Y)
+    assert report.verdict == "fail" and [c.op for c in report.culprits] == ["Softplus"], report

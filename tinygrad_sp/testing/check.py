@@ -128,6 +128,8 @@ def _blame(report: Report, subject: TensorSubject, order: int, seed: int, elsewh
     if report.verdict == "fail":
         wrong = report.orders and not (report.problems or report.wrong)
         report.culprits += culprits(subject, report, seed, order if wrong else 1, report.modes)
+        if not report.culprits and subject.own is not False:  # perhaps at values that were not given
+            report.culprits = own_culprits(subject, seed, elsewhere)
     elif subject.varied and subject.own is not False:
         report.culprits = own_culprits(subject, seed, elsewhere)
         if report.culprits:
