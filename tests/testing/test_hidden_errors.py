@@ -304,3 +304,53 @@ def test_the_culprit_of_an_error_at_points_not_given_is_named() -> None:
 
     report = gradcheck(lambda x: np.sum(Softplus.apply(x)), Y)
     assert report.verdict == "fail" and [c.op for c in report.culprits] == ["Softplus"], report
+
+
+def test_a_cotangent_of_zero() -> None:
+    report = gradcheck(np.sin, Y, vjp=lambda g, x: g * g / g * np.cos(x))
+    assert report.verdict == "fail" and "nan" in report.reason
+    assert gradcheck(np.sqrt, np.array([0.0, 1.0]), vjp=lambda g, x: g / (2 * np.sqrt(x))).verdict == "pass"
+
+
+def test_conduct_of_a_jvp() -> None:
+    def check(jvp: Any, dtype: Any = np.float64) -> Any:
+        return gradcheck(lambda x: x * x, Y.astype(dtype), jvp=jvp, modes=("jvp",))
+
+    assert check(lambda p, t: 2 * p[0] * t[0]).verdict == "pass"
+    report = check(lambda p, t: 2 * t[0] * np.multiply(p[0], 1, out=p[0]) + np.subtract(p[0], 1, out=p[0]) * 0)
+    assert report.verdict == "fail" and "wrote into its input x" in report.reason
+    report = check(lambda p, t: np.multiply(t[0], 2 * p[0], out=t[0]))
+    assert report.verdict == "fail" and "wrote into its tangent of x" in report.reason
+    report = check(lambda p, t: (2 * p[0] * t[0]).astype(np.float64), np.float32)
+    assert report.verdict == "fail" and "dtype" in report.reason
+
+
+def test_a_rule_as_badly_conditioned_as_its_function() -> None:
+    """What LAPACK loses of a solution it loses whatever b is, but not alike for every multiple of the cotangent."""
+    a = np.vander(np.arange(1.0, 7))
+    for seed in range(3):
+        b = np.random.default_rng(seed).normal(size=6)
+        report = gradcheck(lambda b: np.linalg.solve(a, b), b, vjp=lambda g, _b: np.linalg.solve(a.T, g), seed=seed)
+        assert report.verdict == "pass", report
+
+
+def test_the_same_wrong_slope_at_many_kinks() -> None:
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(5000) < 0.5, 0, rng.normal(size=5000))
+    for slope, verdict in ((0, "pass"), (0.5, "pass"), (1, "pass"), (2, "fail"), (-1, "fail")):
+        report = gradcheck(lambda x: np.sum(np.maximum(x, 0)), x, vjp=lambda g, x: g * np.where(x, x > 0, slope))  # noqa: B023
+        assert report.verdict == verdict, report
+
+
+def test_a_rule_that_may_not_be_differentiated() -> None:
+    class Square(tg.Op):
+        def forward(x):
+            return x * x
+
+        def backward(grad, _out, x):
+            return grad * 2 * (x.detach() if isinstance(x, tg.Tensor) else x)
+
+    report = gradcheck(lambda x: np.sum(Square.apply(x)), Y, order=2)
+    assert report.verdict == "fail" and "stop_gradient" in report.reason
+    assert [c.op for c in report.culprits] == ["Square"]
+    str(report), report.to_dict(), report._repr_html_()

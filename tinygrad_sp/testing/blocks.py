@@ -34,7 +34,7 @@ from .numeric import (
     plain,
     power_of_two,
 )
-from .precise import AFFORDABLE, Analytic, Precise, coordinates, identical, signs
+from .precise import AFFORDABLE, Analytic, Precise, coordinates, identical, signs, wobble
 
 Array = NDArray[Any]
 
@@ -97,7 +97,8 @@ class Derivatives:
             near = np.array([side.pull(v).astype(np.float64) for side in self.more])
             off = calmer(near)
             ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(self.more[0]), 1.0)
-            found = (found[0], np.fmax(found[1], np.fmin(8 * ratio * finite_part(off), DOUBT * np.abs(found[0]))))
+            off = np.fmax(8 * ratio * finite_part(off), finite_part(wobble(lambda t: self.best.pull(v * t), EPS64)))
+            found = (found[0], np.fmax(found[1], np.fmin(off, DOUBT * np.abs(found[0]))))
         if len(self.cache) >= KEPT and v.size + found[0].size > AFFORDABLE:
             self.cache.pop(next(iter(self.cache)))
         self.cache[key] = found

@@ -418,7 +418,12 @@ def _higher(
     from .second import gradient_function
 
     f, inputs = gradient_function(subject, seed)
-    inner = gradcheck(f, *inputs, order=order - 1, modes=modes, domain=None, detail=detail, seed=seed, blame=blame)
+    options: Any = {"modes": modes, "domain": None, "detail": detail, "seed": seed, "blame": blame}
+    try:
+        inner = gradcheck(f, *inputs, order=order - 1, **options)
+    except Exception as error:  # a rule that may not be differentiated
+        text = f"the rule raised {type(error).__name__} when it was recorded: {error}"
+        inner = Report("", "fail", text, problems=[Problem("raised", text)], seed=seed)
     inner.name = f"the gradient of {report.name}"
     report.orders = {2: inner, **{k + 1: r for k, r in inner.orders.items()}}
     inner.orders = {}

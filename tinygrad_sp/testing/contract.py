@@ -172,7 +172,15 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
             if not len(both):
                 continue
             expected = some[:, :1] * gv + some[:, 1:] * gw
-            off = np.abs(np.array([a.pull(cotangent) for cotangent in both]) - expected)
+            answers = np.array([a.pull(cotangent) for cotangent in both])
+            off = np.abs(answers - expected)
+            lost = ~np.isfinite(answers) & (np.abs(expected) < 1e-3 * np.finfo(gv.dtype).max)
+            if lost.any():  # a rule that divides by its cotangent, say: zeros are the commonest of all
+                k, i = (int(at[0]) for at in np.nonzero(lost))
+                text = (
+                    f"the gradient for {some[k, 0]:g} v + {some[k, 1]:g} w is {answers[k, i]}; it is finite for v and w"
+                )
+                return [Problem("linearity", text, where(p, i))]
             size = np.abs(some).sum(axis=1)[:, None] * (np.abs(gv) + np.abs(gw))
             top = finite_part(size).max(axis=1)[:, None]
             rounded = np.maximum(ROUNDED * (some[:, 1:] != 0), 256 * eps)

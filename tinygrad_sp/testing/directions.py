@@ -38,8 +38,9 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
     if zero.any():
         masks = [zero, *masks] if (~zero).any() else [zero, zero]
     rows, names = _rows(c)
-    for mask in masks:
+    for k, mask in enumerate(masks):
         u = _direction(c, b, mask)
+        u = np.abs(u) if k == 0 and mask is zero else u  # kinks are mostly at zeros: there no signs that cancel
         near, e = c, _compare(c, u, rows, names)
         if _vague(e):
             near = _nearer(c) or c

@@ -11,7 +11,7 @@ from .blocks import DOUBT, NEAR, Checker, calmer
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
 from .contract import Problem
 from .numeric import EPS64, Samples, estimate, finite_part
-from .precise import Analytic, wobble
+from .precise import Analytic, identical, split, wobble
 
 Array = NDArray[Any]
 
@@ -27,7 +27,7 @@ def forward(c: Checker, report: Any, reverse: bool) -> None:
         for _ in range(2):
             u = _tangent(c)
             tangent = side.push(u)
-            problem = _form(side, tangent)
+            problem = _form(side, tangent) or _conduct(c, u)
             slack = 64 * _rounding(side, u, tangent) * np.abs(tangent)
             e = _compare(c, u, tangent, slack)
             if (e.status == WRONG).any():
@@ -72,6 +72,22 @@ def _tangent(c: Checker) -> Array:
 def _form(side: Analytic, tangent: Array) -> Problem | None:
     if tangent.size != side.p.m:
         return Problem("shape", f"the jvp gave {tangent.size} numbers for {side.p.m} outputs")
+    return None
+
+
+def _conduct(c: Checker, u: Array) -> Problem | None:
+    """The jvp leaves its inputs alone, and a tangent has the dtype of its output."""
+    p = c.p
+    given = [a.copy() for a in p.native], split(u, p.native)
+    before = [a.copy() for a in given[1]]
+    found = p.subject.push(*given)
+    for leaf, *arrays in zip(p.subject.varied, p.native, before, *given, strict=True):
+        for what, then, now in (("input", arrays[0], arrays[2]), ("tangent of", arrays[1], arrays[3])):
+            if not identical(then, now):
+                return Problem("in place", f"the jvp wrote into its {what} {leaf.name}", leaf.name)
+    for k, (tangent, out) in enumerate(zip(found, p.out, strict=True)):
+        if tangent.dtype != out.dtype and out.ndim:
+            return Problem("dtype", f"the tangent of output {k} has dtype {tangent.dtype}; the output has {out.dtype}")
     return None
 
 
