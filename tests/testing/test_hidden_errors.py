@@ -354,3 +354,31 @@ def test_a_rule_that_may_not_be_differentiated() -> None:
     assert report.verdict == "fail" and "stop_gradient" in report.reason
     assert [c.op for c in report.culprits] == ["Square"]
     str(report), report.to_dict(), report._repr_html_()
+
+
+def test_the_order_that_is_wrong_is_said() -> None:
+    class Twelve(tg.Op):  # x**4, differentiated step by step; the last step is wrong
+        def forward(x):
+            return 12 * x**2
+
+        def backward(grad, _out, x):
+            return grad * 23 * x
+
+    class Four(tg.Op):
+        def forward(x):
+            return 4 * x**3
+
+        def backward(grad, _out, x):
+            return grad * Twelve.apply(x)
+
+    class Quartic(tg.Op):
+        def forward(x):
+            return x**4
+
+        def backward(grad, _out, x):
+            return grad * Four.apply(x)
+
+    report = gradcheck(lambda x: Quartic.apply(x), Y, order=3)
+    assert report.verdict == "fail" and report.reason.startswith("order 3: 4 of "), report.reason
+    assert [r.verdict for r in report.orders.values()] == ["pass", "fail"]
+    assert "order 2:\n  PASS: all " in str(report)
