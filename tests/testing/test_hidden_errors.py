@@ -382,3 +382,20 @@ def test_the_order_that_is_wrong_is_said() -> None:
     assert report.verdict == "fail" and report.reason.startswith("order 3: 4 of "), report.reason
     assert [r.verdict for r in report.orders.values()] == ["pass", "fail"]
     assert "order 2:\n  PASS: all " in str(report)
+
+
+def test_a_knee_in_the_wrong_place() -> None:
+    """Hard swish has its knees at -3 and 3; the points are farther in."""
+
+    def rule(g: Any, x: Any, knee: float) -> Any:
+        return g * np.where(x < -3, 0, np.where(x < knee, (2 * x + 3) / 6, 1))
+
+    for seed in range(8):
+        for knee, verdict in ((3, "pass"), (2.5, "fail")):
+            report = gradcheck(
+                lambda x: x * np.clip(x + 3, 0, 6) / 6,
+                Y,
+                vjp=lambda g, x, knee=knee: rule(g, x, knee),
+                seed=seed,
+            )
+            assert report.verdict == verdict, report

@@ -25,14 +25,15 @@ from .subject import ByElement, Subject
 
 Array = NDArray[Any]
 
-MAGNITUDES = (1e-3, 0.03, 0.1, 0.3, 0.7, 1.0, 1.6, 2.5, 4.0, 7.0, 12.0, 17.0, 22.0, 27.0, 33.0, 40.0)
+ORDINARY = 0.3 * 1.11 ** np.arange(31)  # to 7, so near that no knee is missed
+MAGNITUDES = (1e-3, 0.03, 0.1, *ORDINARY, 9.0, 12.0, 17.0, 22.0, 27.0, 33.0, 40.0)
 TINY = (1e-9, 1e-7, 1e-5, 1e-4)
 LARGE = ((70.0, 150.0), (500.0, 2e3, 1e4))
 WHOLE = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)  # taken as they are: a rule may be wrong at whole numbers only
-POINTS = 64
+POINTS = 64  # at least
 CORNERS = (0.95, 0.05, 0.7)  # of the way from end to end, for all elements at once: sums are large there
 DRAWN = 12
-ROUNDS = 12  # of values that are tried in the place of the given ones
+ROUNDS = 24  # of values that are tried in the place of the given ones
 BATCH, BATCHES = 8, 2  # wrong ones that are looked at again at once, and how often
 SINGLY = 13  # ... where a rule takes numbers only
 CLEAR = 10  # tolerances by which a rule must be off where nobody asked
@@ -309,12 +310,13 @@ def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
     x = np.abs(np.asarray(c.p.native[k], np.float64).reshape(-1))
     x = x[np.isfinite(x) & (x > 0)]
     size = median(x) if x.size else 1.0
-    mags = np.concatenate([MAGNITUDES, size * np.array([1 / 30, 0.2, 0.5, 2, 5])])
+    few = 1 if c.p.native[k].ndim else 2  # numbers are checked in a few milliseconds
+    mags = np.concatenate([MAGNITUDES[::few], size * np.array([1 / 30, 0.2, 0.5, 2, 5])])
     mags = mags[mags <= max(40.0, 5 * size)]
     if np.finfo(c.p.native[k].dtype).eps > 1e-4:  # float16 cannot hold what exp makes of more
         mags = mags[mags <= 8]
-    points = np.concatenate([mags, -mags]) * c.rng.uniform(0.9, 1.1, 2 * mags.size)
-    return c.rng.permutation(np.resize(points, POINTS))
+    points = np.concatenate([mags, -mags]) * c.rng.uniform(0.95, 1.05, 2 * mags.size)
+    return c.rng.permutation(np.resize(points, max(POINTS, points.size)))
 
 
 def _extremes(c: Checker) -> list[Array]:
