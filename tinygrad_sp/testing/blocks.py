@@ -79,7 +79,10 @@ class Derivatives:
         self.more: list[Analytic] = []
 
     def doubt(self) -> None:
-        """Take more samples of the rule's rounding, at points a few units in the last place away."""
+        """Take more samples of the rule's rounding: in a lower precision, and a few units in the last place away."""
+        if self.below is None and len(sides := self.best.p.sides) > 1:
+            self.below = sides[1]
+            self.cache.clear()
         side = self.below if self.below and self._eps(self.best) < EPS64 else self.best
         if self.more or side.p.n > AFFORDABLE:
             return

@@ -124,9 +124,14 @@ class Precise:
         return np.where(np.isfinite(self.f), v, 0.0)
 
     @cached_property
+    def best(self) -> Analytic:
+        """The analytic side at the best precision it allows."""
+        return _analytic(self, 1)[0]
+
+    @cached_property
     def sides(self) -> list[Analytic]:
         """The analytic side at the best precision it allows, and at one below."""
-        return _analytic_pair(self)
+        return _analytic(self, 2)
 
     def lowered(self) -> Precise:
         """See the same function in the next lower precision."""
@@ -398,11 +403,11 @@ class Analytic:
         return lanes_of([np.broadcast_to(t, o.shape).astype(o.dtype) for t, o in zip(found, self.out, strict=True)])
 
 
-def _analytic_pair(p: Precise) -> list[Analytic]:
-    """Give the analytic side at the best precision it allows and at one below, to measure its rounding."""
+def _analytic(p: Precise, count: int) -> list[Analytic]:
+    """Give the analytic side at the best precision it allows and perhaps at one below, to measure its rounding."""
     found: list[Analytic] = []
     for dtype in (p.work, np.float64, np.float32, None):
-        if len(found) == 2 or (found and dtype is None):
+        if len(found) == count or (found and dtype is None):
             break
         if any(a.dtype == dtype for a in found) or (dtype is np.float32 and p.n > AFFORDABLE):
             continue

@@ -157,10 +157,10 @@ def _another(c: Checker, arrays: list[Array], given: Subject | None = None, aske
     p = Precise(subject, c.rng)
     if not np.isfinite(p.f).any():
         return None
-    other = Checker(p, Derivatives(p.sides), c.rng)
-    other.patient, other.strict = False, asked
-    other.numbers = not any(a.ndim for a in c.p.native)
-    other.steps = other.steps[1:14]  # a shorter ladder: what is rough there need not be resolved
+    numbers = not any(a.ndim for a in c.p.native)  # if nothing seems wrong, the rule's rounding need not be known
+    other = Checker(p, Derivatives([p.best] if numbers else p.sides), c.rng)
+    other.patient, other.strict, other.numbers = False, asked, numbers
+    other.steps = other.steps[1 : 12 if numbers else 14]  # a shorter ladder: what is rough there need not be resolved
     return other
 
 
