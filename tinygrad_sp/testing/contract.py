@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import subject as subjects
-from .blocks import Derivatives
+from .derivatives import Derivatives
 from .numeric import EPS64, finite_part
 from .precise import AFFORDABLE, Precise, copied, identical, lanes_of, some_numbers, split, wobble
 

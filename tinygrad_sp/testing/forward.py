@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import DOUBT, NEAR, Checker, calmer
+from .blocks import Checker
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
 from .contract import Problem
+from .derivatives import DOUBT, NEAR, calmer
+from .findings import row
 from .numeric import EPS64, Samples, estimate, finite_part
 from .precise import Analytic, identical, split, wobble
 
@@ -20,8 +22,6 @@ UNEVEN = 1e-6  # relative: how far rounding may keep a jvp from being linear
 
 def forward(c: Checker, report: Any, reverse: bool) -> None:
     """Compare the jvp with differences along random directions, and with the vjp if that is checked too."""
-    from .check import row
-
     try:
         side = _side(c)
         for _ in range(2):

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Block, Checker, Derivatives
+from .blocks import Block, Checker
 from .compare import WRONG, Entries, join_entries
+from .derivatives import Derivatives
 from .directions import directions
+from .findings import row
 from .numeric import SMOOTH, ladder, median
 from .places import displaced
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
@@ -252,8 +254,6 @@ def _note(c: Checker, other: Checker, entries: Entries, report: Any, asked: bool
         return
     report.wrong += wrong.size
     report.compared += entries.status.size
-    from .check import row
-
     order = wrong[np.argsort(-np.nan_to_num(entries.excess[wrong], nan=np.inf))]
     for i in order[:4]:
         found = row(other, entries, int(i))

@@ -1,0 +1,77 @@
+"""Analytic derivatives and the rounding in them: how far off another precision is, and points next to the given one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .numeric import EPS64, finite_part
+from .precise import AFFORDABLE, Analytic, wobble
+
+Array = NDArray[Any]
+
+KEPT = 4  # gradients of very many elements that are remembered
+DOUBT = 0.01  # relative errors that a rule's rounding near the point may explain
+NEAR = (-5, -3, -2, 2, 3, 5)  # units in the last place away, where that is measured
+
+
+class Derivatives:
+    """Analytic derivatives at the best precision, each with what rounding may have done to it."""
+
+    def __init__(self, sides: list[Analytic]) -> None:
+        self.best: Any = sides[0] if sides else None
+        self.below = sides[1] if len(sides) > 1 else None
+        self.cache: dict[bytes, tuple[Array, Array]] = {}
+        self.more: list[Analytic] = []
+
+    def doubt(self) -> None:
+        """Take more samples of the rule's rounding: in a lower precision, and a few units in the last place away."""
+        if self.below is None and len(sides := self.best.p.sides) > 1:
+            self.below = sides[1]
+            self.cache.clear()
+        side = self.below if self.below and self._eps(self.best) < EPS64 else self.best
+        if self.more or side.p.n > AFFORDABLE:
+            return
+        eps = side.p.x.dtype.type(max(float(np.finfo(a.dtype).eps) for a in side.arrays))
+        self.more = [Analytic(side.p, side.dtype, side.p.x * (1 + k * eps)) for k in NEAR]
+        self.cache.clear()
+
+    def pull(self, v: Array) -> tuple[Array, Array]:
+        """Gradients for a cotangent vector, and their slack."""
+        key = hashlib.blake2b(np.ascontiguousarray(v, np.float64).tobytes()).digest()
+        if key in self.cache:
+            return self.cache[key]
+        found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
+        if self.more:
+            near = np.array([side.pull(v).astype(np.float64) for side in self.more])
+            off = calmer(near)
+            ratio = min(max(EPS64, float(np.finfo(self.best.arrays[0].dtype).eps)) / self._eps(self.more[0]), 1.0)
+            off = np.fmax(8 * ratio * finite_part(off), finite_part(wobble(lambda t: self.best.pull(v * t), EPS64)))
+            found = (found[0], np.fmax(found[1], np.fmin(off, DOUBT * np.abs(found[0]))))
+        if len(self.cache) >= KEPT and v.size + found[0].size > AFFORDABLE:
+            self.cache.pop(next(iter(self.cache)))
+        self.cache[key] = found
+        return found
+
+    def _eps(self, side: Analytic) -> float:
+        return max(float(np.finfo(a.dtype).eps) for a in side.arrays)
+
+    def _measured(self, a: Array, low: Array | None) -> tuple[Array, Array]:
+        with np.errstate(all="ignore"):
+            eps = max(EPS64, float(np.finfo(a.dtype).eps))
+            slack = 16 * eps * np.abs(a.astype(np.float64))
+            if low is not None:
+                ratio = eps / float(np.finfo(low.dtype).eps)
+                off = np.abs((a - low).astype(np.float64))
+                off = off if np.isfinite(off).all() else np.nan_to_num(off)
+                slack = slack + 8 * min(ratio, 1.0) * off
+            return a.astype(np.float64), finite_part(slack)
+
+
+def calmer(near: Array) -> Array:
+    """Say how far answers at `NEAR` are apart on the calmer side of the point: the other may be past a step."""
+    half = len(near) // 2
+    return np.asarray(np.fmin(np.ptp(near[:half], axis=0), np.ptp(near[half:], axis=0)))
