@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_INSIDE = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__))
+INSIDE = tuple(os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__))
 
 USERS: set[str] = set()
 """Files of users' code, as far as they were met: the hot path asks no more than whether its caller is among them."""
@@ -44,7 +44,7 @@ def user_frame(frame: FrameType) -> FrameType:
     """Return the innermost frame of the user's, from a frame outward."""
     while (file := frame.f_code.co_filename) not in USERS:
         if file not in _OURS:
-            (_OURS if file.startswith(_INSIDE) else USERS).add(file)
+            (_OURS if file.startswith(INSIDE) else USERS).add(file)
         elif frame.f_back is None:
             break
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 import tinygrad_sp as tg
 from tinygrad_sp.testing import gradcheck
+from tinygrad_sp.testing.endless import may_not_end
 
 Y = np.array([0.7, -1.3, 2.1, 0.4])
 
@@ -399,3 +401,53 @@ def test_a_knee_in_the_wrong_place() -> None:
                 seed=seed,
             )
             assert report.verdict == verdict, report
+
+
+def _math_softplus(x: float) -> float:
+    return math.log1p(math.exp(-abs(x))) + max(x, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_rule_for_python_numbers_that_is_wrong_where_nobody_looked(seed: int) -> None:
+    def sigmoid(x: float) -> float:
+        return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+    assert gradcheck(_math_softplus, 0.7, grad=sigmoid, seed=seed).verdict == "pass"
+    assert gradcheck(_math_softplus, 0.7, grad=lambda x: sigmoid(x) if x > -10 else 0.0, seed=seed).verdict == "fail"
+
+    class Branch(tg.Op):
+        @staticmethod
+        def forward(x):
+            return x * x if x > 0 else -3 * x
+
+        @staticmethod
+        def backward(grad, _out, x):
+            return grad * 2 * x if x > 0 else grad * 3
+
+    assert gradcheck(Branch.apply, 1.3, seed=seed).verdict == "fail"
+
+
+def test_a_loop_that_may_not_end_is_not_tried_where_nobody_asked() -> None:
+    def root(x: float) -> float:
+        assert x > 0  # elsewhere it would not end
+        y = x
+        while abs(y * y - x) > 1e-12 * x:
+            y = (y + x / y) / 2
+        return y
+
+    def outer(x: float) -> float:
+        return 2 * root(x)
+
+    class Solver:
+        def step(self, x: float) -> float:
+            return self.step(x - 1) if x > 1 else x
+
+        def __call__(self, x: float) -> float:
+            return self.step(x)
+
+    def loop(x: float) -> float:
+        return sum(x**k for k in range(4) if k != 2)
+
+    assert all(map(may_not_end, (root, outer, lambda x: outer(x), functools.partial(outer), Solver(), Solver().step)))
+    assert not any(map(may_not_end, (loop, _math_softplus, math.sin, np.sin, tg.softplus, lambda x: math.sin(loop(x)))))
+    assert gradcheck(outer, 2.0, vjp=lambda g, x: g / math.sqrt(x)).probed <= 1

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from .. import graph, modes
+from ..places import INSIDE
 from .report import Report, Row, number
 from .subject import TensorSubject
 
-OWN = str(Path(__file__).parent.parent)
-NUMPY = str(Path(np.__file__).parent)
 LIMIT = 100  # applications looked at, every op at least once
 
 
@@ -187,7 +186,7 @@ def _caller() -> str:
     frame: Any = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((OWN, NUMPY)):
+        if not name.startswith(INSIDE):
             return f"{Path(name).name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""

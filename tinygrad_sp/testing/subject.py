@@ -7,7 +7,6 @@ a subject for functions of Tensors, one for a plain pair ``f, vjp`` from anywher
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import inspect
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from .. import graph
 from ..sweep import plan_sweep, sweep
+from .endless import cells
 from .tree import flatten, rebuild
 
 Array = NDArray[Any]
@@ -88,6 +88,11 @@ class Subject:
         found = [leaf.value for leaf in self.leaves if _is_generator(leaf.value)]
         self.generators = [*generators, *found, *_closed_over(f)]
         self.states = [copy.deepcopy(_state(g)) for g in self.generators]
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """What the user gave."""
+        return (self.f,)
 
     def rewind(self) -> None:
         """Set every random generator back to where it was, so that a stochastic f is one function."""
@@ -203,6 +208,11 @@ class PairSubject(Subject):
         self.vjp, self.jvp, self.conjugate = vjp, jvp, conjugate
         self.shape = _vjp_form(vjp, len(self.inputs)) if vjp else ""
 
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """What the user gave."""
+        return (self.f, self.vjp)
+
     def puller(self, arrays: Sequence[Array]) -> Pull:
         """Call the vjp in the form it wants."""
         if self.vjp is None:
@@ -307,35 +317,6 @@ class GivenSubject(Subject):
         return lambda _cotangents: list(self.numbers)
 
 
-class ByElement(Subject):
-    """A function of numbers, made one of arrays: number by number, NaN where it raises."""
-
-    def __init__(self, inner: Subject) -> None:
-        vars(self).update(vars(inner))
-        self.inner = inner
-
-    def _each(self, of: Callable[..., list[Any]], lists: Sequence[Array]) -> list[Array]:
-        found = []
-        for numbers in zip(*lists, strict=True):
-            try:
-                found.append([np.nan if g is None else as_array(g) for g in of([np.asarray(n) for n in numbers])])
-            except Exception:
-                found.append([])
-        width = max(map(len, found), default=0)
-        return [np.array([row[k] if row else np.nan for row in found]) for k in range(width)]
-
-    def call(self, arrays: Sequence[Array]) -> list[Array]:
-        """Evaluate at every element."""
-        return self._each(self.inner.call, arrays)
-
-    def puller(self, arrays: Sequence[Array]) -> Pull:
-        """Pull back at every element."""
-        count = len(arrays)
-        return lambda cotangents: self._each(
-            lambda both: self.inner.pull(both[:count], both[count:]), [*arrays, *cotangents]
-        )
-
-
 class WrongGradients(Exception):
     """The analytic side returned something that cannot be gradients."""
 
@@ -386,13 +367,9 @@ def _is_generator(value: Any) -> bool:
 def _closed_over(f: Any) -> list[Any]:
     """Find the random generators that a function refers to, in its closure, defaults, names or partial."""
     f = getattr(f, "func", f)
-    cells = []
-    for cell in getattr(f, "__closure__", None) or ():
-        with contextlib.suppress(ValueError):  # a name not yet bound
-            cells.append(cell.cell_contents)
     used = getattr(getattr(f, "__code__", None), "co_names", ())
     names = [getattr(f, "__globals__", {}).get(name) for name in used]
-    return [v for v in (*cells, *(getattr(f, "__defaults__", None) or ()), *names) if _is_generator(v)]
+    return [v for v in (*cells(f), *(getattr(f, "__defaults__", None) or ()), *names) if _is_generator(v)]
 
 
 def _state(generator: Any) -> Any:
