@@ -164,36 +164,43 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
     sums = np.array((SUMS[0], SUMS[2]) if p.n > AFFORDABLE else SUMS[:-1] if p.m == 1 else SUMS)
     with np.errstate(all="ignore"):
         gv, gw = a.pull(v), a.pull(w)
-        eps = max(float(np.finfo(a.out[0].dtype).eps) if a.out else 0.0, float(np.finfo(gv.dtype).eps))
         for some in sums[None] if p.n <= AFFORDABLE else sums[:, None]:
             both = some[:, :1] * v + some[:, 1:] * w
             if a.out:
                 some, both = (x[np.abs(both).max(axis=1) <= 0.1 * np.finfo(a.out[0].dtype).max] for x in (some, both))
-            if not len(both):
-                continue
-            expected = some[:, :1] * gv + some[:, 1:] * gw
-            answers = np.array([a.pull(cotangent) for cotangent in both])
-            off = np.abs(answers - expected)
-            lost = ~np.isfinite(answers) & (np.abs(expected) < 1e-3 * np.finfo(gv.dtype).max)
-            if lost.any():  # a rule that divides by its cotangent, say: zeros are the commonest of all
-                k, i = (int(at[0]) for at in np.nonzero(lost))
-                text = (
-                    f"the gradient for {some[k, 0]:g} v + {some[k, 1]:g} w is {answers[k, i]}; it is finite for v and w"
-                )
-                return [Problem("linearity", text, where(p, i))]
-            size = np.abs(some).sum(axis=1)[:, None] * (np.abs(gv) + np.abs(gw))
-            top = finite_part(size).max(axis=1)[:, None]
-            rounded = np.maximum(ROUNDED * (some[:, 1:] != 0), 256 * eps)
-            bad = off > rounded * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
-            if bad.any():
-                bad &= off > _rounding(p, some, both, np.stack([v, w]), eps)
-            if bad.any():
-                k = int(bad.any(axis=1).argmax())
-                i = int(np.argmax(off[k] / np.where(size[k] > 0, size[k], 1)))
-                s, t = some[k]
-                text = f"the derivative is not linear: the gradient for {s:g} v + {t:g} w is not the sum of both"
-                return [Problem("linearity", text, where(p, i))]
+            problem = _no_sum(p, some, both, (v, w), (gv, gw)) if len(both) else None
+            if problem:
+                return [problem]
     return []
+
+
+def _no_sum(
+    p: Precise, some: Array, both: Array, parts: tuple[Array, Array], gradients: tuple[Array, Array]
+) -> Problem | None:
+    """Compare the gradients for sums of two cotangents with the sums of their gradients."""
+    a, (gv, gw) = p.sides[0], gradients
+    eps = max(float(np.finfo(a.out[0].dtype).eps) if a.out else 0.0, float(np.finfo(gv.dtype).eps))
+    expected = some[:, :1] * gv + some[:, 1:] * gw
+    answers = np.array([a.pull(cotangent) for cotangent in both])
+    off = np.abs(answers - expected)
+    lost = ~np.isfinite(answers) & (np.abs(expected) < 1e-3 * np.finfo(gv.dtype).max)
+    if lost.any():  # a rule that divides by its cotangent, say: zeros are the commonest of all
+        k, i = (int(at[0]) for at in np.nonzero(lost))
+        text = f"the gradient for {some[k, 0]:g} v + {some[k, 1]:g} w is {answers[k, i]}; it is finite for v and w"
+        return Problem("linearity", text, where(p, i))
+    size = np.abs(some).sum(axis=1)[:, None] * (np.abs(gv) + np.abs(gw))
+    top = finite_part(size).max(axis=1)[:, None]
+    rounded = np.maximum(ROUNDED * (some[:, 1:] != 0), 256 * eps)
+    bad = off > rounded * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
+    if bad.any():
+        bad &= off > _rounding(p, some, both, np.stack(parts), eps)
+    if not bad.any():
+        return None
+    k = int(bad.any(axis=1).argmax())
+    i = int(np.argmax(off[k] / np.where(size[k] > 0, size[k], 1)))
+    s, t = some[k]
+    text = f"the derivative is not linear: the gradient for {s:g} v + {t:g} w is not the sum of both"
+    return Problem("linearity", text, where(p, i))
 
 
 def _rounding(p: Precise, some: Array, both: Array, parts: Array, eps: float) -> Array:

@@ -78,13 +78,13 @@ def _form(side: Analytic, tangent: Array) -> Problem | None:
 def _conduct(c: Checker, u: Array) -> Problem | None:
     """The jvp leaves its inputs alone, and a tangent has the dtype of its output."""
     p = c.p
-    given = [a.copy() for a in p.native], split(u, p.native)
-    before = [a.copy() for a in given[1]]
-    found = p.subject.push(*given)
-    for leaf, *arrays in zip(p.subject.varied, p.native, before, *given, strict=True):
-        for what, then, now in (("input", arrays[0], arrays[2]), ("tangent of", arrays[1], arrays[3])):
-            if not identical(then, now):
-                return Problem("in place", f"the jvp wrote into its {what} {leaf.name}", leaf.name)
+    primals, tangents = [a.copy() for a in p.native], split(u, p.native)
+    before = [a.copy() for a in tangents]
+    found = p.subject.push(primals, tangents)
+    for leaf, x, given_x, t, given_t in zip(p.subject.varied, p.native, primals, before, tangents, strict=True):
+        if not (identical(x, given_x) and identical(t, given_t)):
+            what = "tangent of" if identical(x, given_x) else "input"
+            return Problem("in place", f"the jvp wrote into its {what} {leaf.name}", leaf.name)
     for k, (tangent, out) in enumerate(zip(found, p.out, strict=True)):
         if tangent.dtype != out.dtype and out.ndim:
             return Problem("dtype", f"the tangent of output {k} has dtype {tangent.dtype}; the output has {out.dtype}")
