@@ -336,12 +336,12 @@ def test_a_rule_as_badly_conditioned_as_its_function() -> None:
         assert report.verdict == "pass", report
 
 
-def test_the_same_wrong_slope_at_many_kinks() -> None:
+@pytest.mark.parametrize(("slope", "verdict"), [(0, "pass"), (0.5, "pass"), (1, "pass"), (2, "fail"), (-1, "fail")])
+def test_the_same_wrong_slope_at_many_kinks(slope: float, verdict: str) -> None:
     rng = np.random.default_rng(0)
     x = np.where(rng.random(5000) < 0.5, 0, rng.normal(size=5000))
-    for slope, verdict in ((0, "pass"), (0.5, "pass"), (1, "pass"), (2, "fail"), (-1, "fail")):
-        report = gradcheck(lambda x: np.sum(np.maximum(x, 0)), x, vjp=lambda g, x: g * np.where(x, x > 0, slope))  # noqa: B023
-        assert report.verdict == verdict, report
+    report = gradcheck(lambda x: np.sum(np.maximum(x, 0)), x, vjp=lambda g, x: g * np.where(x, x > 0, slope))
+    assert report.verdict == verdict, report
 
 
 def test_a_rule_that_may_not_be_differentiated() -> None:

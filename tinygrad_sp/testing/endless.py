@@ -1,6 +1,6 @@
 """Whether a function may run forever: it is not called at values nobody gave unless it is seen that it can't.
 
-Numpy's functions end.  A function of Python numbers may loop until something has converged, which elsewhere it may
+NumPy's functions end.  A function of Python numbers may loop until something has converged, which elsewhere it may
 never do; whether it loops stands in its code.
 """
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Block, Checker
+from .blocks import CLOSE, Block, Checker
 from .compare import WRONG, Entries, join_entries
 from .derivatives import Derivatives
 from .directions import directions
@@ -37,7 +37,7 @@ CORNERS = (0.95, 0.05, 0.7)  # of the way from end to end, for all elements at o
 DRAWN = 12
 ROUNDS = 24  # of values that are tried in the place of the given ones
 BATCH, BATCHES = 8, 2  # wrong ones that are looked at again at once, and how often
-SINGLY = (0.03, 0.4, 1.3, 3.0, 6.0, 13.0, 20.0, 29.0)  # ... one by one, where numbers are taken only
+SINGLY = (0.03, 0.4, 1.3, 3.0, 6.0, 13.0, 20.0, 29.0)  # for functions that take numbers only, one by one
 SEEMS = 1e-5  # relative: what differences of two steps tell for sure
 CLEAR = 10  # tolerances by which a rule must be off where nobody asked
 ROUNDED = 1e-8  # relative errors that are nobody's question
@@ -140,12 +140,10 @@ def _seems_wrong(c: Checker, x: Array) -> bool:
         found = lanes_of([np.asarray(g, float) for g in c.p.subject.pull(arrays, side.cotangents(v))])
     except Exception:
         return False
-    size, steps = np.where(x == 0, 1, np.abs(x)), (2.0**-8, 2.0**-10)
+    size = np.abs(x)
     for i, unit in enumerate(size):
-        u = np.where(np.arange(x.size) == i, size, 0)
-        coarse, fine = ((c.p.at(x + u * t) - c.p.at(x - u * t)) @ v / (2 * t * unit) for t in steps)
-        slope = fine + (fine - coarse) / 15
-        rounding = EPS64 * np.abs(c.p.at(x)) @ v / (steps[1] * unit)
+        slope = c.rough(x, np.where(np.arange(x.size) == i, size, 0)) @ v / unit
+        rounding = EPS64 * np.abs(c.p.at(x)) @ v / (CLOSE * unit)
         if np.abs(found[i] - slope) > SEEMS * np.fmax(np.abs(found[i]), np.abs(slope)) + 64 * rounding:
             return True
     return False
@@ -223,10 +221,8 @@ def _within_shape(c: Checker, report: Any, k: int) -> None:
     whole, *others = _extremes(c)
     usual = np.unique(np.concatenate([_values(c, k, None), whole]))
     usual = c.rng.permutation(usual[:: -(-usual.size // (ROUNDS * n))])  # of all sizes, however few
-    for some in (
-        *(usual[i : i + n] for i in range(0, usual.size, n)),
-        *others,
-    ):  # a sum of large terms hides small ones
+    groups = [usual[i : i + n] for i in range(0, usual.size, n)]
+    for some in (*groups, *others):  # the others by themselves: a sum of large terms hides small ones
         x = c.p.x.copy()
         x[start:stop] = np.resize(c.rng.permutation(some), n)
         _point(c, report, x, among=block)
@@ -259,10 +255,14 @@ def _as_given(c: Checker, other: Checker, entries: Entries, asked: bool) -> tupl
         if there is None:
             continue
         which = (c.p.edges[:-1, None] + np.arange(len(some))).reshape(-1)
-        again = _confirmed(there, lambda there=there, which=which: [there.compared(which)])  # type: ignore[misc]
+        again = _confirmed(there, partial(_single, there, which))
         if (again.status == WRONG).any():
             return there, again
     return other, entries.where(entries.status != WRONG)
+
+
+def _single(c: Checker, which: Array) -> list[Entries]:
+    return [c.compared(which)]
 
 
 def _wrong(c: Checker, other: Checker, entries: Entries, asked: bool, still: bool = True) -> Array:
