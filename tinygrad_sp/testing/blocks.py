@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -34,6 +34,7 @@ from .numeric import (
     power_of_two,
 )
 from .precise import AFFORDABLE, Precise, coordinates, identical, signs
+from .shorter import Shorter, shorter
 
 Array = NDArray[Any]
 
@@ -64,6 +65,8 @@ class Lanes:
     part: int  # of a complex number
     coordinate: Array
     keep: Array
+    elements: Array | None = None  # whose lanes these are, if they are not all
+    shorter: dict[Any, Shorter | None] = field(default_factory=dict)  # the function of these only, by its precision
 
 
 class Checker:
@@ -131,21 +134,19 @@ class Checker:
             halves = _halves(size)
         else:
             halves = self.rng.integers(0, 2, (2, size)) == 1
-        owner = self._owners()
         for mine in halves:
             there = self.p.x.copy()
             for b in blocks:
-                moved = np.repeat(mine, b.per) if b.per > 1 else mine
-                there[b.start : b.stop][moved] += self.unit[b.start : b.stop][moved] / 8
-            still = ~mine[owner]
-            if not identical(self.p.at(there)[still], self.p.f[still]):
+                part, moved = slice(b.start, b.stop), np.repeat(mine, b.per) if b.per > 1 else mine
+                there[part] = np.where(moved, there[part] + self.unit[part] / 8, there[part])
+            if not identical(np.where(self._by_lane(mine), self.p.f, self.p.at(there)), self.p.f):
                 return False
         return True
 
-    def _owners(self) -> Array:
-        """Which element each lane belongs to, for outputs of the input's shape."""
-        parts = [np.repeat(np.arange(o.size), coordinates(o) // max(o.size, 1)) for o in self.p.outputs]
-        return np.concatenate(parts)
+    def _by_lane(self, each: Array) -> Array:
+        """Give every lane what belongs to its element, for outputs of the input's shape."""
+        parts = [np.repeat(each, 2) if o.dtype.kind == "c" else each for o in self.p.outputs]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     # -------------------------------------------------------------------------------- elementwise
 
@@ -153,26 +154,30 @@ class Checker:
         """Compare every element of an elementwise function, from one ladder for each input."""
         if not blocks:
             return
-        owner = self._owners()
-        keeps = [self._selected(b, owner) for b in blocks]
-        lanes = [
-            Lanes(b, q, b.start + owner[keep] * b.per + q, keep)
-            for b, keep in zip(blocks, keeps, strict=True)
-            for q in range(b.per)
-        ]
+        lanes = [a for b in blocks for a in self._lanes(b)]
         samples = [self._element_samples(a, self.unit) for a in lanes]
         estimates = _parts_of(estimate(join(samples)), lanes)
         found = [self._element_entries(*each) for each in zip(lanes, samples, estimates, strict=True)]
         for b in blocks:
             b.entries = join_entries([e for a, e in zip(lanes, found, strict=True) if a.block is b])
 
+    def _lanes(self, b: Block) -> list[Lanes]:
+        """Say what is looked at one by one: all lanes, or of very many the extremes and a random share."""
+        owner = self._by_lane(np.arange((b.stop - b.start) // b.per))
+        keep = np.arange(self.p.m)
+        elements = None
+        if keep.size > AFFORDABLE:
+            keep = self._selected(b)
+            elements = np.unique(owner[keep])
+        return [Lanes(b, q, b.start + owner[keep] * b.per + q, keep, elements) for q in range(b.per)]
+
     def _element_entries(self, a: Lanes, s: Samples, e: Estimate) -> Entries:
         """Compare what one ladder said, or others where that is too little or seems wrong."""
         e = self._sharp(a, e)
-        first = Entries.of(a.coordinate, a.keep, *self._diagonal(a.coordinate, a.keep), e)
+        first = Entries.of(a.coordinate, a.keep, *self._diagonal(a.block, a.part)[:, a.keep], e)
         if (first.status == WRONG).any():
             self.d.doubt()
-            analytic, slack = self._diagonal(a.coordinate, a.keep)
+            analytic, slack = self._diagonal(a.block, a.part)[:, a.keep]
             first = Entries.of(a.coordinate, a.keep, analytic, slack, e)
             known = {id(self.unit): s}
             reconsider(self, first, e, lambda c, unit: known.get(id(unit)) or c._element_samples(a, unit))
@@ -181,52 +186,46 @@ class Checker:
             first.status = both_wrong(first, again)
         return first
 
-    def _selected(self, b: Block, owner: Array) -> Array:
-        """Which lanes to look at one by one: all, or of very many the extremes and a random share."""
-        lanes = np.arange(self.p.m)
-        if lanes.size <= AFFORDABLE:
-            return lanes
-        x = self.p.x[b.start : b.stop : b.per][owner]
-        ends = np.argpartition(np.abs(x), [500, x.size - 500])
-        some = self.rng.choice(lanes, 1000, replace=False)
-        parts = [ends[:500], ends[-500:], some]
+    def _selected(self, b: Block) -> Array:
+        """Choose some lanes of very many."""
+        size = self._by_lane(np.abs(self.p.x[b.start : b.stop : b.per]))
+        ends = np.argpartition(size, [500, size.size - 500])
+        parts = [ends[:500], ends[-500:], self.rng.choice(size.size, 1000, replace=False)]
         for q in range(b.per):
-            worst = np.nan_to_num(self._suspicion(b, q, owner), nan=np.inf)
+            worst = np.nan_to_num(self._suspicion(b, q), nan=np.inf)
             parts.append(np.argpartition(worst, -2000)[-2000:])
         return np.unique(np.concatenate(parts))
 
-    def _suspicion(self, b: Block, q: int, owner: Array) -> Array:
+    def _suspicion(self, b: Block, q: int) -> Array:
         """Say roughly how far each lane's derivative is from a difference quotient, to choose whom to look at."""
-        u = np.zeros_like(self.p.x)
-        u[b.start + q : b.stop : b.per] = self.unit[b.start + q : b.stop : b.per]
+        u, part = np.zeros_like(self.p.x), slice(b.start + q, b.stop, b.per)
+        u[part] = self.unit[part]
+        unit = self._by_lane(self.unit[part])
         with np.errstate(all="ignore"):
-            numeric = self.rough(self.p.x, u) / self.unit[b.start + owner * b.per + q]
-            lanes = np.arange(self.p.m)
-            analytic, _ = self._diagonal(b.start + owner * b.per + q, lanes)
-            size = np.abs(numeric) + 1e-13 * np.abs(self.p.f) / np.abs(self.unit[b.start + owner * b.per + q])
-            return np.asarray(np.abs(analytic - numeric) / (size + 1e-300), np.float64)
+            numeric = self.rough(self.p.x, u) / unit
+            size = np.abs(numeric) + 1e-13 * np.abs(self.p.f) / np.abs(unit)
+            return np.asarray(np.abs(self._diagonal(b, q)[0] - numeric) / (size + 1e-300), np.float64)
 
     def rough(self, x: Array, u: Array) -> Array:
         """Differentiate every lane along `u` with two steps, the nearer of them `CLOSE`."""
         coarse, fine = ((self.p.at(x + u * t) - self.p.at(x - u * t)) / 2 / t for t in (RATIO * CLOSE, CLOSE))
         return np.asarray(fine + (fine - coarse) / (RATIO**2 - 1))
 
-    def _diagonal(self, coordinate: Array, keep: Array) -> tuple[Array, Array]:
-        """Analytic derivatives of lanes by their own elements, from one cotangent per kind of lane."""
-        analytic, slack = np.zeros(keep.size), np.zeros(keep.size)
-        at = 0
+    def _diagonal(self, b: Block, q: int) -> Array:
+        """Analytic derivatives of all lanes by their own elements, and their slack, from a cotangent per kind of lane."""
+        found = np.zeros((2, self.p.m))
+        part, at = slice(b.start + q, b.stop, b.per), 0
         for output in self.p.outputs:
             n = coordinates(output)
-            per = max(n // max(output.size, 1), 1)
-            for q in range(per):
+            for here in (slice(at + k, at + n, n // output.size) for k in range(n // output.size)):
                 v = np.zeros(self.p.m)
-                v[at + q : at + n : per] = self.p.asked[at + q : at + n : per]
-                g, s = self.d.pull(v)
-                mine = (keep >= at) & (keep < at + n) & ((keep - at) % per == q) & self.finite[keep]
-                analytic[mine] = g[coordinate[mine]] / v[keep[mine]]
-                slack[mine] = s[coordinate[mine]] / np.abs(v[keep[mine]])
+                v[here] = self.p.asked[here]
+                g, slack = self.d.pull(v)
+                found[0, here] = g[part] / v[here]
+                found[1, here] = slack[part] / np.abs(v[here])
             at += n
-        return analytic, slack
+        found[:, ~self.finite] = 0
+        return found
 
     def _signs(self, n: int) -> Array:
         return signs(n, self.rng)
@@ -235,9 +234,18 @@ class Checker:
         u = np.zeros_like(self.p.x)
         part = slice(a.block.start + a.part, a.block.stop, a.block.per)
         u[part] = unit[part]
-        s = self.p.ladder(u, self.steps, a.keep, alike=True)
+        few = self._shorter(a)
+        s = few.ladder(u, self.steps, a.keep) if few else self.p.ladder(u, self.steps, a.keep, alike=True)
         s.unit = unit[a.coordinate]
         return s
+
+    def _shorter(self, a: Lanes) -> Shorter | None:
+        """Get the function of the elements looked at, if they are not all and it is the same function."""
+        if a.elements is None:
+            return None
+        if self.p.work not in a.shorter:
+            a.shorter[self.p.work] = shorter(self.p, a.elements, self.unit.astype(self.p.x.dtype))
+        return a.shorter[self.p.work]
 
     def _sharp(self, a: Lanes, e: Estimate) -> Estimate:
         """Climb other ladders where the one at the elements' own sizes said too little."""

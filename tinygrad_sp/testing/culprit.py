@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import graph, modes
 from ..places import INSIDE
+from .precise import AFFORDABLE
 from .report import Report, Row, number
 from .subject import TensorSubject
 
@@ -102,7 +103,7 @@ def culprits(
     rest = [a for a in applied if all(a is not b for b in first)]
     found: list[Culprit] = []
     for a in (first + rest)[: max(LIMIT, len(first))]:
-        found += _blame(a, seed, order, tuple(modes))
+        found += _blame(a, seed, order, tuple(modes), numbers=not report.problems)
     return found
 
 
@@ -132,9 +133,16 @@ def own_culprits(subject: TensorSubject, seed: int, elsewhere: bool) -> list[Cul
     return found
 
 
-def _blame(a: Application, seed: int, order: int, modes: tuple[str, ...], domain: str | None = None) -> list[Culprit]:
-    """Check one application argument by argument."""
-    from .check import gradcheck
+def _blame(
+    a: Application,
+    seed: int,
+    order: int,
+    modes: tuple[str, ...],
+    domain: str | None = None,
+    numbers: bool = False,
+) -> list[Culprit]:
+    """Check one application argument by argument; of very many elements just the numbers, if those are in question."""
+    from .check import check
 
     found = []
     for i in a.tracked:
@@ -149,7 +157,8 @@ def _blame(a: Application, seed: int, order: int, modes: tuple[str, ...], domain
         f.__name__ = a.op.name
         f.input_names = [f"argument {i}"]  # type: ignore[attr-defined]
         try:
-            report = gradcheck(f, value, order=order, modes=modes, domain=domain, seed=seed, blame=False)
+            brief = numbers and value.size > AFFORDABLE
+            report = check(TensorSubject(f, (value,)), order, modes, domain, seed=seed, brief=brief)
         except Exception as error:
             found.append(_said(a, i, f"raised {type(error).__name__}: {error}", order))
             continue

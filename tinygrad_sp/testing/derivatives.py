@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ class Derivatives:
 
     def pull(self, v: Array) -> tuple[Array, Array]:
         """Gradients for a cotangent vector, and their slack."""
-        key = hashlib.blake2b(np.ascontiguousarray(v, np.float64).tobytes()).digest()
+        key = np.asarray(v, np.float64).tobytes()
         if key in self.cache:
             return self.cache[key]
         found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)

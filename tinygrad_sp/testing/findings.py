@@ -12,7 +12,7 @@ from .compare import RIGHT, STATUS, UNSURE, WRONG, Entries
 from .contract import where
 from .directions import power
 from .numeric import KINDS, SMOOTH, median
-from .precise import Precise, coordinates, like_view
+from .precise import Precise, coordinates
 from .report import InputReport, Report, Row, plural
 from .subject import Subject
 from .ties import TOGETHER
@@ -27,7 +27,7 @@ def write(c: Checker, report: Report, blocks: list[Block]) -> None:
     v = np.where(c.finite, 1.0, 0.0)
     analytic, _ = c.d.pull(v)
     numeric, error, low, high = np.full((4, c.p.n), np.nan)
-    status = np.full(c.p.n, -1)
+    status = np.full(c.p.n, -1, np.int8)
     for b in blocks:
         found: Entries = b.entries
         single = found.coordinate >= 0
@@ -42,12 +42,10 @@ def write(c: Checker, report: Report, blocks: list[Block]) -> None:
     for k, (leaf, native) in enumerate(zip(c.p.subject.varied, c.p.native, strict=True)):
         part = slice(int(c.p.edges[k]), int(c.p.edges[k + 1]))
         block = next((b for b in blocks if b.start == part.start and b.stop == part.stop), None)
-        wide = np.zeros(native.shape, np.complex128 if native.dtype.kind == "c" else np.float64)
-        a, n, e, least, most = (like_view(x[part], wide) for x in (analytic, numeric, error, low, high))
-        words = np.array([*STATUS, ""])[status[part]]
+        dtype = np.complex128 if native.dtype.kind == "c" else np.float64
+        seen = [x[part].view(dtype).reshape(native.shape) for x in (analytic, numeric, error, low, high)]
         mode, counts = (block.mode, block.entries.counts) if block else ("empty", (0, 0, 0))
-        arrays = a, n, e, least, most, words
-        report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, *arrays, *counts))
+        report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, *seen, status[part], *counts))
 
 
 def summarise(c: Checker, report: Report, e: Entries | None, blocks: list[Block]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .compare import STATUS
 from .contract import Problem
 
 Array = NDArray[Any]
@@ -75,6 +76,8 @@ class InputReport:
     low, high : ndarray
         Between which the analytic one is right: the differences' error bar, both roundings, and at a kink what lies
         between the derivatives from the left and from the right.
+    codes : ndarray of int
+        Places in `compare.STATUS`, or -1: see ``status``.
     status : ndarray of str
         "right", "wrong", "not decided", or "" where an element was not looked at by itself; one for each real
         number, so flat, with two for each complex element.
@@ -89,10 +92,15 @@ class InputReport:
     error: Array
     low: Array
     high: Array
-    status: NDArray[np.str_]
+    codes: Array
     compared: int = 0
     wrong: int = 0
     unsure: int = 0
+
+    @property
+    def status(self) -> NDArray[np.str_]:
+        """The codes in words: very many take time, and are seldom read."""
+        return np.array([*STATUS, ""])[self.codes]
 
 
 @dataclass
