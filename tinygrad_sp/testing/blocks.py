@@ -235,7 +235,7 @@ class Checker:
         part = slice(a.block.start + a.part, a.block.stop, a.block.per)
         u[part] = unit[part]
         few = self._shorter(a)
-        s = few.ladder(u, self.steps, a.keep) if few else self.p.ladder(u, self.steps, a.keep, alike=True)
+        s = few.ladder(u, self.whole, a.keep) if few else self.p.ladder(u, self.steps, a.keep, alike=True)
         s.unit = unit[a.coordinate]
         return s
 
@@ -283,11 +283,11 @@ class Checker:
             mine = (found.coordinate >= b.start) & (found.coordinate < b.stop)
             b.entries = found if mine.all() else found.where(mine)
 
-    def column(self, i: int) -> Entries:
-        """Compare one coordinate."""
-        return self.compared(np.array([i]))
+    def column(self, i: int, sure: bool = False) -> Entries:
+        """Compare one coordinate; ``sure`` if another ladder said already that it is wrong."""
+        return self.compared(np.array([i]), sure)
 
-    def compared(self, which: Array) -> Entries:
+    def compared(self, which: Array, sure: bool = False) -> Entries:
         """Compare some coordinates, each by itself."""
         cotangents, names = self.cotangents()
         samples = self._column_samples(which, self.unit, cotangents, whole=not self.affordable)
@@ -306,6 +306,7 @@ class Checker:
             )
             if hasattr(self.p.subject.f, "gradient_of"):
                 beside_larger(self, first, e, self.p.subject.f.gradient_of)
+        if bad.size and not sure:
             second = self._columns(which[bad], self.unit * 0.75, cotangents)
             lanes = (bad[:, None] * len(names) + np.arange(len(names))).reshape(-1)
             old = first.where(lanes)

@@ -224,9 +224,7 @@ def _times(grad: Any, f: Any) -> Any:
     return vjp
 
 
-def _check(
-    subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, seed: int, brief: bool
-) -> Report:
+def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, seed: int, brief: bool) -> Report:
     """Check one order at the given point, and elsewhere."""
     rng = np.random.default_rng(seed)
     report = Report(_name(subject.f), seed=seed, modes=modes)

@@ -26,6 +26,8 @@ ROUGH = np.array([4.0**-7])  # the step of a quick look
 SIZES = np.concatenate([np.arange(64, 128), -np.arange(64, 128)]) / 64  # many: two that move alike may be mistaken
 VAGUE = 1e-8  # relative: bars of smooth functions are narrower
 CLEAR = 100  # tolerances by which it must be off on such bars, where no element is found to be
+ALL, FEW = slice(None), slice(4, 14)  # steps: of those for a nearer look fewer, where each takes long
+SHARES = (1024, 64)  # of the elements: how near the centre of gravity the wrong one is looked for
 ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
 
 
@@ -44,10 +46,12 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
         near, e = c, _compare(c, u, rows, names)
         if _vague(e):
             near = _nearer(c) or c
-            e = _compare(near, u, rows, names)
+            e = _compare(near, u, rows, names, ALL if c.affordable else FEW)
         found.append(e)
         if (e.status == WRONG).any():
             found[-1:] = (_pursue if c.affordable else _hurry)(near, u, rows, names, e)
+            break
+        if near is not c and not c.affordable and mask is not zero:  # one took long enough
             break
     if samples and (b.stop - b.start) <= AFFORDABLE // 10 and not any((e.status == WRONG).any() for e in found):
         found.append(_samples(c, b))
@@ -104,9 +108,9 @@ def _direction(c: Checker, b: Block, mask: Array) -> Array:
     return u
 
 
-def _compare(c: Checker, u: Array, rows: Array, names: Array, short: bool = False, factor: float = 1.0) -> Entries:
-    """Compare along one direction, for a few sums of outputs; `factor` moves the ladder, not the answer."""
-    s = c.p.ladder(u * factor, c.steps[3:9] if short else c.steps, weights=rows.astype(c.p.x.dtype))
+def _compare(c: Checker, u: Array, rows: Array, names: Array, some: slice = ALL, factor: float = 1.0) -> Entries:
+    """Compare along one direction, at some steps, for a few sums of outputs; `factor` moves them, not the answer."""
+    s = c.p.ladder(u * factor, c.steps[some], weights=rows.astype(c.p.x.dtype))
     s.unit = s.unit * factor
     e = estimate(s)
     analytic, slack = np.empty(len(rows)), np.empty(len(rows))
@@ -150,7 +154,7 @@ def _hurry(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> l
     """Among very many, look for one element by few evaluations: if it is wrong by itself, that is enough."""
     row = int(np.argmax(np.where(first.status == WRONG, first.excess, -1)))
     i = _locate(c, u, rows[row : row + 1], _roughly_off)
-    one = c.column(i)
+    one = c.column(i, sure=True)
     if (one.status == WRONG).any():
         return [one, first]
     return _pursue(c, u, rows, names, first)
@@ -189,19 +193,22 @@ def _around(c: Checker, u: Array, row: Array, active: Array, total: float, off: 
     if not (np.isfinite(total) and np.isfinite(weighed) and total):
         return None
     place = (weighed / total - 0.5) * 2 * (active.size - 1)
-    width = max(active.size // 64, 2)
-    if not -width < place < active.size + width:
-        return None
-    some = active[max(int(place) - width, 0) : int(place) + width]
-    part = np.zeros_like(u)
-    part[some] = u[some]
-    inside = off(c, part, row) if some.size else 0.0
-    return (some, inside) if abs(inside - total) < 0.2 * abs(total) else None
+    for share in SHARES:
+        width = max(active.size // share, 2)
+        if not -width < place < active.size + width:
+            continue
+        some = active[max(int(place) - width, 0) : int(place) + width]
+        part = np.zeros_like(u)
+        part[some] = u[some]
+        inside = off(c, part, row) if some.size else 0.0
+        if abs(inside - total) < 0.2 * abs(total):
+            return some, inside
+    return None
 
 
 def _off(c: Checker, u: Array, row: Array) -> float:
     """Say by how much the rule is off along a direction."""
-    e = _compare(c, u, row, np.array([-1]), short=True)
+    e = _compare(c, u, row, np.array([-1]), slice(3, 9))
     off = float(e.analytic[0] - e.estimate.value[0])
     return off if np.isfinite(off) else np.inf
 

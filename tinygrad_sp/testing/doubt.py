@@ -117,11 +117,11 @@ def beside_larger(c: Any, first: Entries, e: Estimate, of: float) -> None:
 def _moves(high: Samples, low: Samples, slope: Array) -> Array:
     """Whether the slopes at some step differ between two precisions by more than noise."""
     noise, *_ = noise_of(low)
-    steps = low.steps[:, None]
-    count = min(len(high.steps), len(low.steps))
-    h = (high.plus - high.minus)[:count] / (2 * high.steps[:count, None] * high.unit)
-    other = ((low.plus - low.minus) / (2 * steps * low.unit))[:count]
-    allowed = 20 * (noise / np.abs(steps * low.unit))[:count] + 1e-3 * np.abs(slope)
-    apart = np.abs((h - other).astype(np.float64)) > allowed.astype(np.float64)
-    close = (high.steps[:count] < 0.1) & (high.steps[:count] > RATIO**-16)
-    return np.asarray(apart[close].any(axis=0))
+    high, both = high.only(np.isin(high.steps, low.steps)), np.isin(low.steps, high.steps)
+    low, noise = low.only(both), noise[both]
+    allowed = 20 * np.abs(noise / low.far) + 1e-3 * np.abs(slope)
+    apart = np.abs(
+        ((high.plus - high.minus) / (2 * high.far) - (low.plus - low.minus) / (2 * low.far)).astype(np.float64)
+    )
+    close = (high.steps < 0.1) & (high.steps > RATIO**-16)
+    return np.asarray((apart > allowed.astype(np.float64))[close].any(axis=0))
