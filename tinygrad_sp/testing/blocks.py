@@ -212,7 +212,7 @@ class Checker:
         return np.asarray(fine + (fine - coarse) / (RATIO**2 - 1))
 
     def _diagonal(self, b: Block, q: int) -> Array:
-        """Analytic derivatives of all lanes by their own elements, and their slack, from a cotangent per kind of lane."""
+        """Analytic derivatives of all lanes by their own elements, with slack: a cotangent per kind of lane."""
         found = np.zeros((2, self.p.m))
         part, at = slice(b.start + q, b.stop, b.per), 0
         for output in self.p.outputs:

@@ -20,7 +20,8 @@ from .precise import AFFORDABLE, Precise, copied, identical, lanes_of, some_numb
 
 Array = NDArray[Any]
 
-SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))  # the last for many
+MULTIPLES = ((-3.0, 0.5), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0))  # of one cotangent there are no other sums
+SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))
 ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function does that too; multiples survive it
 ORDER = (0, 1, 2, 0, 1)  # of the questions that are asked again; the first had been answered before
 STATE = "the same question asked twice gets two answers: the derivative keeps state or is random"
@@ -161,7 +162,7 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
     """Sums, multiples (large, small, negative, zero) of cotangents give sums and multiples of gradients."""
     a = p.sides[0]
     v, w = p.asked, w * np.isfinite(p.f)
-    sums = np.array((SUMS[0], SUMS[2]) if p.n > AFFORDABLE else SUMS[:-1] if p.m == 1 else SUMS)
+    sums = np.array((SUMS[0], SUMS[2]) if p.n > AFFORDABLE else MULTIPLES if p.m == 1 else SUMS)
     with np.errstate(all="ignore"):
         gv, gw = a.pull(v), a.pull(w)
         for some in sums[None] if p.n <= AFFORDABLE else sums[:, None]:

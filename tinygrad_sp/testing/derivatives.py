@@ -59,15 +59,13 @@ class Derivatives:
         return max(float(np.finfo(a.dtype).eps) for a in side.arrays)
 
     def _measured(self, a: Array, low: Array | None) -> tuple[Array, Array]:
-        with np.errstate(all="ignore"):
-            eps = max(EPS64, float(np.finfo(a.dtype).eps))
-            slack = 16 * eps * np.abs(a.astype(np.float64))
-            if low is not None:
-                ratio = eps / float(np.finfo(low.dtype).eps)
-                off = np.abs((a - low).astype(np.float64))
-                off = off if np.isfinite(off).all() else np.nan_to_num(off)
-                slack = slack + 8 * min(ratio, 1.0) * off
-            return a.astype(np.float64), finite_part(slack)
+        eps, best = max(EPS64, float(np.finfo(a.dtype).eps)), a.astype(np.float64)
+        slack = 16 * eps * np.abs(best)
+        if low is not None:
+            ratio = eps / float(np.finfo(low.dtype).eps)
+            off = np.abs((a - low).astype(np.float64))
+            slack = slack + 8 * min(ratio, 1.0) * (off if np.isfinite(off).all() else np.nan_to_num(off))
+        return best, finite_part(slack)
 
 
 def calmer(near: Array) -> Array:

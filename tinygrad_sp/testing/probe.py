@@ -8,6 +8,7 @@ where to look, and it is looked there whatever the function.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -153,7 +154,7 @@ def _tried(c: Checker, report: Any, points: list[Array], asked: bool) -> bool:
     """Compare at many points at once; say whether that was possible."""
     try:
         other = _another(c, points, asked)
-        blocks = other.blocks() if other else []
+        blocks = _every(c, other) if other else []
         if not other or any(b.mode != "elementwise" for b in blocks):
             return False
         entries = _confirmed(other, partial(_elementwise, other, blocks))
@@ -163,6 +164,13 @@ def _tried(c: Checker, report: Any, points: list[Array], asked: bool) -> bool:
     _note(c, *_as_given(c, other, entries, asked), report, asked)
     report.problems += [problem] if problem else []
     return True
+
+
+def _every(c: Checker, other: Checker) -> list[Block]:
+    """Say how each input is to be checked: points of a function of numbers were seen not to meddle with each other."""
+    if not (other.numbers and c.p.stacks):
+        return other.blocks()
+    return [Block(int(i), int(j), "elementwise") for i, j in itertools.pairwise(other.p.edges)]
 
 
 def _elementwise(c: Checker, blocks: list[Block]) -> list[Entries]:

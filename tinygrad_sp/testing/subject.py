@@ -141,6 +141,8 @@ class TensorSubject(Subject):
     own: bool | None = None  # whether an op was recorded that a user may have declared, if any was
 
     def _tensor(self, array: Array, requires_grad: bool) -> Any:
+        if array.ndim == 0 and not requires_grad:  # nobody can write into a number: it need not be copied
+            return graph.make_tensor(array[()], None)
         return graph.Tensor(array, requires_grad=requires_grad)  # type: ignore[call-arg]
 
     def call(self, arrays: Sequence[Array]) -> list[Array]:
