@@ -31,6 +31,7 @@ SHORT = 32
 Kernel = Callable[..., Any]
 _FLOAT64 = np.dtype(np.float64)
 _AS_IT_IS = frozenset((np.float64, float, int, type(None), Spec, Node))
+_WIDEST = _AS_IT_IS - {np.float64} | {np.longdouble}
 _NOTHING: Any = np.zeros(0)
 _complex = complex
 
@@ -135,6 +136,8 @@ def _quietly(kernel: Kernel, arrays: Sequence[Any], params: dict[str, Any]) -> A
 
 def _general(kernel: Kernel, complex_kernel: Kernel | None, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
     """Choose the precision to compute in, and whether to cut."""
+    if _WIDEST.issuperset(map(type, arrays)):  # numbers in the widest precision there is
+        return _quietly(kernel, arrays, params)
     dtypes, largest = [], _NOTHING
     for a in arrays:
         if type(a) is ndarray or isinstance(a, np.generic):

@@ -174,7 +174,8 @@ class Checker:
     def _element_entries(self, a: Lanes, s: Samples, e: Estimate) -> Entries:
         """Compare what one ladder said, or others where that is too little or seems wrong."""
         e = self._sharp(a, e)
-        first = Entries.of(a.coordinate, a.keep, *self._diagonal(a.block, a.part)[:, a.keep], e)
+        analytic, slack = self._diagonal(a.block, a.part)[:, a.keep]
+        first = Entries.of(a.coordinate, a.keep, analytic, slack, e)
         if (first.status == WRONG).any():
             self.d.doubt()
             analytic, slack = self._diagonal(a.block, a.part)[:, a.keep]
@@ -201,10 +202,9 @@ class Checker:
         u, part = np.zeros_like(self.p.x), slice(b.start + q, b.stop, b.per)
         u[part] = self.unit[part]
         unit = self._by_lane(self.unit[part])
-        with np.errstate(all="ignore"):
-            numeric = self.rough(self.p.x, u) / unit
-            size = np.abs(numeric) + 1e-13 * np.abs(self.p.f) / np.abs(unit)
-            return np.asarray(np.abs(self._diagonal(b, q)[0] - numeric) / (size + 1e-300), np.float64)
+        numeric = self.rough(self.p.x, u) / unit
+        size = np.abs(numeric) + 1e-13 * np.abs(self.p.f) / np.abs(unit)
+        return np.asarray(np.abs(self._diagonal(b, q)[0] - numeric) / (size + 1e-300), np.float64)
 
     def rough(self, x: Array, u: Array) -> Array:
         """Differentiate every lane along `u` with two steps, the nearer of them `CLOSE`."""
@@ -335,14 +335,13 @@ class Checker:
 
     def _levelled(self) -> Array:
         """Give a cotangent in which every output has an equal say, however little it moves."""
-        with np.errstate(all="ignore"):
-            there = self.p.at(self.p.x + self.unit / 256)
-            change = np.abs((there - self.p.f).astype(np.float64))
-            least = 1e7 * (self.p.eps * np.abs(self.p.f)).astype(np.float64)
-            change = np.where(np.isfinite(change), np.fmax(change, least), 0)
-            some = change[change > 0]
-            typical = np.median(some) if some.size else 1.0
-            weight = np.clip(typical / np.where(change > 0, change, typical), 1e-12, 1e12)
+        there = self.p.at(self.p.x + self.unit / 256)
+        change = np.abs((there - self.p.f).astype(np.float64))
+        least = 1e7 * (self.p.eps * np.abs(self.p.f)).astype(np.float64)
+        change = np.where(np.isfinite(change), np.fmax(change, least), 0)
+        some = change[change > 0]
+        typical = np.median(some) if some.size else 1.0
+        weight = np.clip(typical / np.where(change > 0, change, typical), 1e-12, 1e12)
         return self._signs(self.p.m) * power_of_two(weight)
 
     def _columns(self, which: Array, unit: Array, cotangents: Array) -> Estimate:

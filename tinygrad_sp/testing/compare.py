@@ -60,8 +60,7 @@ class Entries:
     def allowed(self) -> tuple[Array, Array]:
         """The least and the greatest number that would be right, at a kink anything between its sides."""
         low, high = self._sides
-        with np.errstate(all="ignore"):
-            return low - self.tolerance, high + self.tolerance
+        return low - self.tolerance, high + self.tolerance
 
     @cached_property
     def _sides(self) -> tuple[Array, Array]:
@@ -75,17 +74,15 @@ class Entries:
         """How many tolerances apart: what to sort the worst by."""
         low, high = self._sides
         off = np.fmax(np.fmax(low - self.analytic, self.analytic - high), 0)
-        with np.errstate(all="ignore"):
-            return np.where(np.isfinite(off), off / self.tolerance, np.inf)
+        return np.where(np.isfinite(off), off / self.tolerance, np.inf)
 
 
 def tolerance(analytic: Array, slack: Array, e: Estimate) -> Array:
     """Add up what rounding and truncation allow."""
-    with np.errstate(all="ignore"):
-        bar = np.where(e.kind == SMOOTH, e.bar, e.side_bar)
-        size = np.fmax(np.abs(analytic), np.abs(e.value))
-        floor = RELATIVE * finite_part(size) + EPS64 * finite_part(e.scale)
-        return np.asarray(SAFETY * bar + finite_part(slack) + floor + 4 * TINY)
+    bar = np.where(e.kind == SMOOTH, e.bar, e.side_bar)
+    size = np.fmax(np.abs(analytic), np.abs(e.value))
+    floor = RELATIVE * finite_part(size) + EPS64 * finite_part(e.scale)
+    return np.asarray(SAFETY * bar + finite_part(slack) + floor + 4 * TINY)
 
 
 def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
@@ -97,36 +94,34 @@ def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
     >>> judge(np.array([2.0, 2.001]), np.zeros(2), e).tolist() == [RIGHT, WRONG]
     True
     """
-    with np.errstate(all="ignore"):
-        tol = tolerance(analytic, slack, e)
-        good = np.abs(analytic - e.value) <= tol
-        size = np.fmax(np.abs(analytic), np.abs(e.value))
-        vague = (e.bar > 0.05 * size) & (e.bar > 1e-6 * e.span) & (e.span > 0)
-        status = np.where(good, np.where(vague, UNSURE, RIGHT), WRONG)
-        if not good.all():
-            # Zero may be 1 - 1: rounding in the rule, in whose arithmetic the others of its terms are no smaller.
-            lost = (analytic == 0) & (np.abs(e.value) <= 4 * e.eps * e.span)
-            huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
-            near = (e.bar > 0.05 * size) & (np.abs(analytic - e.value) <= 4 * tol)
-            status = np.where((status == WRONG) & (lost | huge | near), UNSURE, status)
-        if (e.kind == SMOOTH).all():
-            return status
-        low, high = np.fmin(e.left, e.right), np.fmax(e.left, e.right)
-        between = (analytic >= low - tol) & (analytic <= high + tol)
-        status = np.where(e.kind == KINK, np.where(between, RIGHT, WRONG), status)
-        branch = (np.abs(analytic - e.left) <= tol) | (np.abs(analytic - e.right) <= tol)
-        status = np.where(e.kind == JUMP, np.where(branch, RIGHT, UNSURE), status)
-        same = np.isinf(analytic) & ((analytic == e.left) | (analytic == e.right))
-        cusp = (e.left != e.right) & between
-        status = np.where(e.kind == INFINITE, np.where(same | cusp, RIGHT, UNSURE), status)
-        return np.where(e.kind == UNDEFINED, UNSURE, status)
+    tol = tolerance(analytic, slack, e)
+    good = np.abs(analytic - e.value) <= tol
+    size = np.fmax(np.abs(analytic), np.abs(e.value))
+    vague = (e.bar > 0.05 * size) & (e.bar > 1e-6 * e.span) & (e.span > 0)
+    status = np.where(good, np.where(vague, UNSURE, RIGHT), WRONG)
+    if not good.all():
+        # Zero may be 1 - 1: rounding in the rule, in whose arithmetic the others of its terms are no smaller.
+        lost = (analytic == 0) & (np.abs(e.value) <= 4 * e.eps * e.span)
+        huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
+        near = (e.bar > 0.05 * size) & (np.abs(analytic - e.value) <= 4 * tol)
+        status = np.where((status == WRONG) & (lost | huge | near), UNSURE, status)
+    if (e.kind == SMOOTH).all():
+        return status
+    low, high = np.fmin(e.left, e.right), np.fmax(e.left, e.right)
+    between = (analytic >= low - tol) & (analytic <= high + tol)
+    status = np.where(e.kind == KINK, np.where(between, RIGHT, WRONG), status)
+    branch = (np.abs(analytic - e.left) <= tol) | (np.abs(analytic - e.right) <= tol)
+    status = np.where(e.kind == JUMP, np.where(branch, RIGHT, UNSURE), status)
+    same = np.isinf(analytic) & ((analytic == e.left) | (analytic == e.right))
+    cusp = (e.left != e.right) & between
+    status = np.where(e.kind == INFINITE, np.where(same | cusp, RIGHT, UNSURE), status)
+    return np.where(e.kind == UNDEFINED, UNSURE, status)
 
 
 def both_wrong(first: Entries, second: Entries) -> Array:
     """Confirm: wrong on two independent ladders that agree with each other; else undecided."""
     a, b = first.estimate, second.estimate
-    with np.errstate(all="ignore"):
-        agree = (np.abs(a.value - b.value) <= 4 * SAFETY * (a.bar + b.bar)) | (a.kind != SMOOTH)
+    agree = (np.abs(a.value - b.value) <= 4 * SAFETY * (a.bar + b.bar)) | (a.kind != SMOOTH)
     wrong = (first.status == WRONG) & (second.status == WRONG) & agree
     return np.where(first.status == WRONG, np.where(wrong, WRONG, UNSURE), first.status)
 

@@ -20,7 +20,7 @@ from .precise import AFFORDABLE, Precise, copied, identical, lanes_of, some_numb
 
 Array = NDArray[Any]
 
-MULTIPLES = ((-3.0, 0.5), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0))  # of one cotangent there are no other sums
+MULTIPLES = ((-2.75, 0.0), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0))  # there are no other sums of one number
 SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))
 ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function does that too; multiples survive it
 ORDER = (0, 1, 2, 0, 1)  # of the questions that are asked again; the first had been answered before
@@ -152,9 +152,8 @@ def _near(a: list[Any], b: list[Any]) -> bool:
         x, y = np.asarray(x), np.asarray(y)
         size = np.max(np.abs(x[np.isfinite(x)]), initial=0.0)
         bar = 64 * np.finfo(x.dtype if x.dtype.kind in "fc" else float).eps * size
-        with np.errstate(all="ignore"):
-            if not np.all((x == y) | (np.abs(x - y) <= bar) | (np.isnan(x) & np.isnan(y))):
-                return False
+        if not np.all((x == y) | (np.abs(x - y) <= bar) | (np.isnan(x) & np.isnan(y))):
+            return False
     return True
 
 
@@ -163,15 +162,14 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
     a = p.sides[0]
     v, w = p.asked, w * np.isfinite(p.f)
     sums = np.array((SUMS[0], SUMS[2]) if p.n > AFFORDABLE else MULTIPLES if p.m == 1 else SUMS)
-    with np.errstate(all="ignore"):
-        gv, gw = a.pull(v), a.pull(w)
-        for some in sums[None] if p.n <= AFFORDABLE else sums[:, None]:
-            both = some[:, :1] * v + some[:, 1:] * w
-            if a.out:
-                some, both = (x[np.abs(both).max(axis=1) <= 0.1 * np.finfo(a.out[0].dtype).max] for x in (some, both))
-            problem = _no_sum(p, some, both, (v, w), (gv, gw)) if len(both) else None
-            if problem:
-                return [problem]
+    gv, gw = a.pull(v), a.pull(w if sums[:, 1].any() else v)
+    for some in sums[None] if p.n <= AFFORDABLE else sums[:, None]:
+        both = some[:, :1] * v + some[:, 1:] * w
+        if a.out:
+            some, both = (x[np.abs(both).max(axis=1) <= 0.1 * np.finfo(a.out[0].dtype).max] for x in (some, both))
+        problem = _no_sum(p, some, both, (v, w), (gv, gw)) if len(both) else None
+        if problem:
+            return [problem]
     return []
 
 

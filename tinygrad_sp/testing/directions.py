@@ -65,8 +65,7 @@ def power(c: Checker, b: Block, e: Entries) -> Array:
     g, _ = c.d.pull(v)
     share = np.abs(g[b.start : b.stop] * c.unit[b.start : b.stop].astype(np.float64))
     along = e.coordinate == -1
-    with np.errstate(all="ignore"):
-        seen = float(np.min(e.tolerance[along], initial=np.inf)) / share
+    seen = float(np.min(e.tolerance[along], initial=np.inf)) / share
     return np.asarray(seen[np.isfinite(seen)])
 
 

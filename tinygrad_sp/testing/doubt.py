@@ -90,10 +90,9 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
     """Believe the far slope where the near one moves with the precision (`x log(1 + exp(x))` at -30)."""
     near = again(c, c.unit)
     far = estimate(near.only(near.steps >= FAR * min(1.0, RATIO * near.steps[0])))
-    with np.errstate(all="ignore"):
-        tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
-        fits = wrong & (np.abs(first.analytic - far.value) <= tol)
-        moved = _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value) | (fits & (not c.strict))
+    tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
+    fits = wrong & (np.abs(first.analytic - far.value) <= tol)
+    moved = _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value) | (fits & (not c.strict))
     for name in ("value", "bar"):
         setattr(e, name, np.where(fits & moved, getattr(far, name), getattr(e, name)))
     e.bar = np.where(fits & moved, np.fmax(e.bar, tol / SAFETY), e.bar)

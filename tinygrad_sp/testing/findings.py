@@ -43,7 +43,9 @@ def write(c: Checker, report: Report, blocks: list[Block]) -> None:
         part = slice(int(c.p.edges[k]), int(c.p.edges[k + 1]))
         block = next((b for b in blocks if b.start == part.start and b.stop == part.stop), None)
         dtype = np.complex128 if native.dtype.kind == "c" else np.float64
-        a, n, e, least, most = (x[part].view(dtype).reshape(native.shape) for x in (analytic, numeric, error, low, high))
+        a, n, e, least, most = (
+            x[part].view(dtype).reshape(native.shape) for x in (analytic, numeric, error, low, high)
+        )
         mode, counts = (block.mode, block.entries.counts) if block else ("empty", (0, 0, 0))
         arrays = a, n, e, least, most, status[part]
         report.inputs.append(InputReport(leaf.name, native.shape, native.dtype, mode, *arrays, *counts))

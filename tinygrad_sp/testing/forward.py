@@ -101,10 +101,9 @@ def _samples(c: Checker, u: Array, factor: float) -> Samples:
 def _rounding(side: Analytic, u: Array, tangent: Array) -> float:
     """Measure the relative rounding of a jvp (in float32 somewhere?) by what is not quite linear in it."""
     eps = max(EPS64, float(np.finfo(tangent.dtype).eps))
-    with np.errstate(all="ignore"):
-        factors = (u.dtype.type(4) / 3, u.dtype.type(0.7))
-        off = [np.abs(side.push(u * k) / k - tangent) / np.abs(tangent) for k in factors]
-        most = float(np.max(np.where(np.isfinite(off), off, 0.0), initial=0.0))
+    factors = (u.dtype.type(4) / 3, u.dtype.type(0.7))
+    off = [np.abs(side.push(u * k) / k - tangent) / np.abs(tangent) for k in factors]
+    most = float(np.max(np.where(np.isfinite(off), off, 0.0), initial=0.0))
     return max(eps, min(most, UNEVEN) / 16)
 
 
@@ -119,8 +118,7 @@ def _doubt(side: Analytic, u: Array, tangent: Array) -> Array:
 def _compare(c: Checker, u: Array, tangent: Array, slack: Array) -> Entries:
     """Differences of every output along the direction; wrong only if a second ladder agrees."""
     analytic = tangent.astype(np.float64)
-    with np.errstate(all="ignore"):
-        slack = slack.astype(np.float64) + 16 * EPS64 * np.abs(np.asarray(c.p.f, np.float64))
+    slack = slack.astype(np.float64) + 16 * EPS64 * np.abs(np.asarray(c.p.f, np.float64))
     names = np.arange(c.p.m)
     first, second = (
         Entries.of(np.full(c.p.m, -1), names, analytic, slack, estimate(_samples(c, u, k))) for k in (1.0, 0.75)
@@ -134,18 +132,17 @@ def _transposed(c: Checker, side: Analytic, u: Array, tangent: Array) -> Problem
     """<v, J u> is <J' v, u>."""
     v = np.where(c.finite & np.isfinite(tangent), c._signs(c.p.m), 0.0)
     back, slack = c.d.pull(v)
-    with np.errstate(all="ignore"):
-        ahead = v * np.nan_to_num(tangent.astype(np.float64))
-        behind = back * u.astype(np.float64)
-        eps = max(
-            EPS64,
-            float(np.finfo(tangent.dtype).eps),
-            *(float(np.finfo(a.dtype).eps) for a in (*side.p.native, *side.p.out)),
-        )
-        bar = 256 * eps * (np.linalg.norm(ahead) + np.linalg.norm(behind)) + np.linalg.norm(slack * u) * 4
-        off = abs(ahead.sum() - behind.sum())
-        wrong = np.isfinite(off) and off > max(bar, 1e-11 * np.abs(ahead).sum())
-        if wrong and off > wobble(lambda t: [v @ np.nan_to_num(side.push(u * t)), c.d.best.pull(v * t) @ u], eps).max():
-            text = f"jvp and vjp are not transposes: <v, J u> is {ahead.sum():.12g}, <J' v, u> is {behind.sum():.12g}"
-            return Problem("transpose", text)
+    ahead = v * np.nan_to_num(tangent.astype(np.float64))
+    behind = back * u.astype(np.float64)
+    eps = max(
+        EPS64,
+        float(np.finfo(tangent.dtype).eps),
+        *(float(np.finfo(a.dtype).eps) for a in (*side.p.native, *side.p.out)),
+    )
+    bar = 256 * eps * (np.linalg.norm(ahead) + np.linalg.norm(behind)) + np.linalg.norm(slack * u) * 4
+    off = abs(ahead.sum() - behind.sum())
+    wrong = np.isfinite(off) and off > max(bar, 1e-11 * np.abs(ahead).sum())
+    if wrong and off > wobble(lambda t: [v @ np.nan_to_num(side.push(u * t)), c.d.best.pull(v * t) @ u], eps).max():
+        text = f"jvp and vjp are not transposes: <v, J u> is {ahead.sum():.12g}, <J' v, u> is {behind.sum():.12g}"
+        return Problem("transpose", text)
     return None

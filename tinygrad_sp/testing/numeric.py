@@ -259,7 +259,7 @@ def estimate(s: Samples) -> Estimate:
     with np.errstate(all="ignore"):
         noise, quantum, rough = noise_of(s)
         resolution = np.abs(_ratio(np.maximum(noise, s.floor), s))
-        value, bar = _believe(*_table(_ratio((s.plus - s.minus) / 2, s), resolution, RATIO**2))
+        value, bar = _believe(*_table(_ratio(s.plus - s.minus, s) / 2, resolution, RATIO**2))
         secant = finite_part(np.abs(_ratio(s.change, s, 3)))
         size = np.abs((s.size[-1] / s.unit).astype(np.float64))
         kinks, leap = _flag_kinks(s, resolution), _leaps(s)

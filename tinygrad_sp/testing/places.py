@@ -30,15 +30,14 @@ def displaced(c: Checker) -> Problem | None:
         o = np.roll(order, turn * n // TURNS)
         moved = [a.reshape(-1)[o].reshape(a.shape) for a in side.arrays]
         f, v = (a if a.size < n else a.reshape(-1, n)[:, o].reshape(-1) for a in (lanes_of(side.out), p.asked))
-        with np.errstate(all="ignore"):
-            there = lanes_of(p.subject.call([a.copy() for a in moved]))
-            if not np.allclose(there, f, rtol=SAME, atol=0, equal_nan=True):
-                return None
-            found = p.subject.pull(moved, side.cotangents(v))
-            if any(g is None for g in found):
-                return None
-            after = lanes_of([np.asarray(g) for g in found]).astype(np.float64).reshape(-1, n)
-            bad = np.abs(after - before[:, o]) > 16 * slack[:, o] + APART * np.abs(before[:, o])
+        there = lanes_of(p.subject.call([a.copy() for a in moved]))
+        if not np.allclose(there, f, rtol=SAME, atol=0, equal_nan=True):
+            return None
+        found = p.subject.pull(moved, side.cotangents(v))
+        if any(g is None for g in found):
+            return None
+        after = lanes_of([np.asarray(g) for g in found]).astype(np.float64).reshape(-1, n)
+        bad = np.abs(after - before[:, o]) > 16 * slack[:, o] + APART * np.abs(before[:, o])
         if bad.any():
             k, i = (int(a[0]) for a in np.nonzero(bad))
             x = float(side.arrays[k].reshape(-1)[o[i]])

@@ -187,8 +187,7 @@ class Precise:
             return np.zeros(self.f.size)
         double = all(a.dtype == np.float64 for a in self.native)
         low = self.out if double else self.subject.call([cast(a, np.float64) for a in self.native])
-        with np.errstate(all="ignore"):
-            return finite_part(LOWER * (self.eps / EPS64) * np.abs(self.f - lanes_of(low)))
+        return finite_part(LOWER * (self.eps / EPS64) * np.abs(self.f - lanes_of(low)))
 
     def at(self, x: Array) -> Array:
         """Evaluate at a point; NaN where the function refuses."""
@@ -347,8 +346,7 @@ def identical(a: Any, b: Any) -> bool:
 
 def wobble(ask: Callable[[float], Any], eps: float) -> Any:
     """Bound the rounding in an answer by asking again, for the question times numbers next to one."""
-    with np.errstate(all="ignore"):
-        return 64 * np.ptp(np.array([ask(1 + 8 * k * max(eps, EPS64)) for k in range(-2, 3)], np.float64), axis=0)
+    return 64 * np.ptp(np.array([ask(1 + 8 * k * max(eps, EPS64)) for k in range(-2, 3)], np.float64), axis=0)
 
 
 class Analytic:

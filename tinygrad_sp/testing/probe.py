@@ -93,10 +93,9 @@ def _remembered(c: Checker) -> bool:
     found = c.p.subject.pull([cast(a, here.dtype) for a in arrays], here.cotangents(v))
     if any(g is None for g in found) or not np.array_equal(lanes_of(found).astype(np.float64), other):
         return False
-    with np.errstate(all="ignore"):
-        rise = (c.p.at(there) - c.p.f) @ v
-        along = other @ (there - x).astype(np.float64)
-        return bool(abs(rise - along) > 1e-9 * (abs(along) + np.abs(c.p.f[c.finite]).max(initial=0.0)))
+    rise = (c.p.at(there) - c.p.f) @ v
+    along = other @ (there - x).astype(np.float64)
+    return bool(abs(rise - along) > 1e-9 * (abs(along) + np.abs(c.p.f[c.finite]).max(initial=0.0)))
 
 
 def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) -> bool:
@@ -332,11 +331,10 @@ def _separable(c: Checker, start: int, stop: int) -> bool:
     a, b = np.where(mine & half, c.unit / 8, 0), np.where(mine & ~half, c.unit / 8, 0)
     x, f = c.p.x, c.p.f
     fa, fb, fab = c.p.at(x + a), c.p.at(x + b), c.p.at(x + a + b)
-    with np.errstate(all="ignore"):
-        moved = np.abs(fa - f) + np.abs(fb - f)
-        bar = 64 * c.p.eps * (np.abs(f) + np.abs(fa) + np.abs(fb) + np.abs(fab)) * np.sqrt(c.p.n)
-        off = np.abs(fab - fa - fb + f)
-        return bool(np.all((off <= bar) | ~c.finite) and np.any(moved > 100 * bar))
+    moved = np.abs(fa - f) + np.abs(fb - f)
+    bar = 64 * c.p.eps * (np.abs(f) + np.abs(fa) + np.abs(fb) + np.abs(fab)) * np.sqrt(c.p.n)
+    off = np.abs(fab - fa - fb + f)
+    return bool(np.all((off <= bar) | ~c.finite) and np.any(moved > 100 * bar))
 
 
 def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
