@@ -259,6 +259,53 @@ def test_one_wrong_of_a_million_is_found_and_located() -> None:
     assert report.evaluations < 150
 
 
+@pytest.mark.parametrize("kind", ["alone", "beside an array that must fit"])
+def test_a_few_of_very_many_elements_are_moved_by_themselves_where_that_is_the_same(kind: str) -> None:
+    """A rectifier has elements within 1e-7 of its kink; one derivative is wrong."""
+    x = np.random.default_rng(0).uniform(0.5, 3, 30_000)
+    x[7] = 1 + 1e-7
+    sizes, shift = [], np.ones_like(x)
+
+    def f(x):
+        sizes.append(x.size)
+        return np.maximum(x - (1 if kind == "alone" else shift), 0)
+
+    def vjp(g, x, factor=1.0):
+        grad = g * (x > 1)
+        grad[765] *= factor
+        return grad
+
+    x[765] = 2
+    assert gradcheck(f, x, vjp=vjp).verdict == "pass"
+    assert (sizes.count(x.size) < 16) == (kind == "alone")
+    report = gradcheck(f, x, vjp=lambda g, x: vjp(g, x, 1 + 1e-9))
+    assert report.verdict == "fail" and report.rows[0].where.endswith("[765]")
+
+
+def test_an_op_that_is_wrong_in_one_of_very_many_elements_is_named_among_others() -> None:
+    class Sine(tg.Op):
+        @staticmethod
+        def forward(x):
+            return np.sin(x)
+
+        @staticmethod
+        def backward(grad, _out, x):
+            return grad * np.cos(x) * np.where(np.arange(x.size) == 20_003, 1.001, 1)
+
+    x = np.random.default_rng(0).normal(size=30_000)
+    for f in (lambda x: Sine.apply(x) * 2 + x, lambda x: (Sine.apply(x) * x).sum()):
+        report = gradcheck(f, x)
+        assert [(c.op, c.index) for c in report.culprits] == [("Sine", "[20003]")]
+
+
+def test_float64_numbers_in_a_rule_hide_nothing() -> None:
+    """With them the rule's result for a float32 is a float64, whose digits are not all right."""
+    x = np.random.default_rng(0).normal(size=10_000)
+    weight = np.where(np.arange(x.size) == 777, 1 + 1e-8, 1.0)
+    report = gradcheck(np.sin, x, vjp=lambda g, x: g * np.cos(x) * weight)
+    assert report.verdict == "fail" and report.rows[0].where == "x[777]"
+
+
 def test_a_function_of_one_number_is_evaluated_on_many_steps_at_once() -> None:
     assert gradcheck(tg.softplus, 0.7).evaluations < 30
     assert gradcheck(lambda x: x * tg.exp(-x * x), 0.7).evaluations < 30

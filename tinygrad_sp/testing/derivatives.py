@@ -43,7 +43,7 @@ class Derivatives:
         key = np.asarray(v, np.float64).tobytes()
         if key in self.cache:
             return self.cache[key]
-        found = self._measured(self.best.pull(v), self.below.pull(v) if self.below else None)
+        found = self._measured(v)
         if self.more:
             near = np.array([side.pull(v).astype(np.float64) for side in self.more])
             off = calmer(near)
@@ -58,13 +58,16 @@ class Derivatives:
     def _eps(self, side: Analytic) -> float:
         return max(float(np.finfo(a.dtype).eps) for a in side.arrays)
 
-    def _measured(self, a: Array, low: Array | None) -> tuple[Array, Array]:
+    def _measured(self, v: Array) -> tuple[Array, Array]:
+        a = self.best.pull(v)
         eps, best = max(EPS64, float(np.finfo(a.dtype).eps)), a.astype(np.float64)
         slack = 16 * eps * np.abs(best)
-        if low is not None:
-            ratio = eps / float(np.finfo(low.dtype).eps)
+        if self.below:
+            low = self.below.pull(v)
+            coarse = max(self._eps(self.below), float(np.finfo(low.dtype).eps))  # float32 times a float64 is a float64
             off = np.abs((a - low).astype(np.float64))
-            slack = slack + 8 * min(ratio, 1.0) * (off if np.isfinite(off).all() else np.nan_to_num(off))
+            off = off if np.isfinite(off).all() else np.nan_to_num(off)
+            slack = slack + 8 * min(eps / coarse, 1.0) * off
         return best, finite_part(slack)
 
 

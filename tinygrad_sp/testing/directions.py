@@ -22,10 +22,10 @@ from .precise import AFFORDABLE
 Array = NDArray[Any]
 
 NORM = 1e-12  # nothing is claimed below this share of what all elements contribute
-ROUGH = np.array([4.0**-7])  # the step of a quick look
 SIZES = np.concatenate([np.arange(64, 128), -np.arange(64, 128)]) / 64  # many: two that move alike may be mistaken
 VAGUE = 1e-8  # relative: bars of smooth functions are narrower
 CLEAR = 100  # tolerances by which it must be off on such bars, where no element is found to be
+QUICK = slice(7, 8)  # the step of a quick look
 ALL, FEW = slice(None), slice(4, 14)  # steps: of those for a nearer look fewer, where each takes long
 SHARES = (1024, 64)  # of the elements: how near the centre of gravity the wrong one is looked for
 ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
@@ -49,7 +49,7 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
             e = _compare(near, u, rows, names, ALL if c.affordable else FEW)
         found.append(e)
         if (e.status == WRONG).any():
-            found[-1:] = (_pursue if c.affordable else _hurry)(near, u, rows, names, e)
+            found[-1:] = (_pursue if c.p.n <= AFFORDABLE else _hurry)(near, u, rows, names, e)
             break
         if near is not c and not c.affordable and mask is not zero:  # one took long enough
             break
@@ -214,8 +214,8 @@ def _off(c: Checker, u: Array, row: Array) -> float:
 
 def _roughly_off(c: Checker, u: Array, row: Array) -> float:
     """Say so by one central difference: two evaluations."""
-    s = c.p.ladder(u, ROUGH, weights=row.astype(c.p.x.dtype))
-    numeric = float((s.plus - s.minus)[0, 0] / (2 * ROUGH[0]))
+    s = c.p.ladder(u, c.steps[QUICK], weights=row.astype(c.p.x.dtype))
+    numeric = float((s.plus - s.minus)[0, 0] / (2 * s.steps[0]))
     off = float(c.d.pull(row[0])[0] @ u.astype(np.float64)) - numeric
     return off if np.isfinite(off) else np.inf
 
