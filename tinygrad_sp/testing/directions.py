@@ -49,7 +49,7 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
             e = _compare(near, u, rows, names, ALL if c.affordable else FEW)
         found.append(e)
         if (e.status == WRONG).any():
-            found[-1:] = (_pursue if c.p.n <= AFFORDABLE else _hurry)(near, u, rows, names, e)
+            found[-1:] = _hurry(near, u, rows, names, e)
             break
         if near is not c and not c.affordable and mask is not zero:  # one took long enough
             break
@@ -124,7 +124,7 @@ def _compare(c: Checker, u: Array, rows: Array, names: Array, some: slice = ALL,
 
 
 def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
-    """A direction disagrees: find the elements, set aside those at kinks, and confirm what remains."""
+    """Find the elements more exactly, set aside those at kinks, and confirm what remains."""
     kept: list[Entries] = []
     u = u.copy()
     for _ in range(ASIDE):
@@ -150,10 +150,10 @@ def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> 
 
 
 def _hurry(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
-    """Among very many, look for one element by few evaluations: if it is wrong by itself, that is enough."""
+    """A direction disagrees: look for one element by few evaluations; if it is wrong by itself, that is enough."""
     row = int(np.argmax(np.where(first.status == WRONG, first.excess, -1)))
     i = _locate(c, u, rows[row : row + 1], _roughly_off)
-    one = c.column(i, sure=True)
+    one = c.column(i, sure=not c.affordable)
     if (one.status == WRONG).any():
         return [one, first]
     return _pursue(c, u, rows, names, first)
