@@ -34,6 +34,8 @@ def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
         return
     low = copy.copy(c)
     low.p = c.p.lowered()
+    if not c.affordable:  # in float32 there is nothing to see at the smallest steps
+        low.steps = c.steps[:8]
     flat = wrong & (e.value == 0)
     if flat.any():
         _flat(c, low, flat, e, again)

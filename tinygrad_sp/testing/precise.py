@@ -156,6 +156,9 @@ class Precise:
 
     def _allows(self, work: Any) -> bool:
         """Whether the function runs in this precision and still is the same function."""
+        if work is np.float64 and all(a.dtype == work for a in self.native):  # it has been seen
+            self.outputs = self.out
+            return True
         try:
             self.outputs = self.subject.call([cast(a, work) for a in self.native])
         except Exception:
