@@ -65,7 +65,6 @@ class Lanes:
     part: int  # of a complex number
     coordinate: Array
     keep: Array
-    elements: Array | None = None  # whose lanes these are, if they are not all
     shorter: dict[Any, Shorter | None] = field(default_factory=dict)  # the function of these only, by its precision
 
 
@@ -164,12 +163,8 @@ class Checker:
     def _lanes(self, b: Block) -> list[Lanes]:
         """Say what is looked at one by one: all lanes, or of very many the extremes and a random share."""
         owner = self._by_lane(np.arange((b.stop - b.start) // b.per))
-        keep = np.arange(self.p.m)
-        elements = None
-        if keep.size > AFFORDABLE:
-            keep = self._selected(b)
-            elements = np.unique(owner[keep])
-        return [Lanes(b, q, b.start + owner[keep] * b.per + q, keep, elements) for q in range(b.per)]
+        keep = self._selected(b) if self.p.m > AFFORDABLE else np.arange(self.p.m)
+        return [Lanes(b, q, b.start + owner[keep] * b.per + q, keep) for q in range(b.per)]
 
     def _element_entries(self, a: Lanes, s: Samples, e: Estimate) -> Entries:
         """Compare what one ladder said, or others where that is too little or seems wrong."""
@@ -241,10 +236,11 @@ class Checker:
 
     def _shorter(self, a: Lanes) -> Shorter | None:
         """Get the function of the elements looked at, if they are not all and it is the same function."""
-        if a.elements is None:
+        if a.keep.size == self.p.m:
             return None
         if self.p.work not in a.shorter:
-            a.shorter[self.p.work] = shorter(self.p, a.elements, self.unit.astype(self.p.x.dtype))
+            elements = np.unique((a.coordinate - a.block.start) // a.block.per)
+            a.shorter[self.p.work] = shorter(self.p, elements, self.unit.astype(self.p.x.dtype))
         return a.shorter[self.p.work]
 
     def _sharp(self, a: Lanes, e: Estimate) -> Estimate:

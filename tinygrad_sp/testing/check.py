@@ -131,7 +131,7 @@ def check(
     brief: bool = False,
 ) -> Report:
     """Check every order; ``brief`` looks at the numbers only, and gives no arrays of them."""
-    report = _check(subject, modes, domain, detail, seed, brief)
+    report = _one_order(subject, modes, domain, detail, seed, brief)
     if order > 1 and report.verdict != "fail":
         _higher(subject, report, order, modes, detail, seed, blame)
     return report
@@ -226,7 +226,7 @@ def _times(grad: Any, f: Any) -> Any:
     return vjp
 
 
-def _check(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, seed: int, brief: bool) -> Report:
+def _one_order(subject: Subject, modes: tuple[str, ...], domain: Any, detail: str, seed: int, brief: bool) -> Report:
     """Check one order at the given point, and elsewhere."""
     rng = np.random.default_rng(seed)
     report = Report(_name(subject.f), seed=seed, modes=modes)

@@ -162,7 +162,7 @@ def _linear(p: Precise, w: Array) -> list[Problem]:
     a = p.sides[0]
     v, w = p.asked, w * np.isfinite(p.f)
     sums = np.array((SUMS[0], SUMS[2]) if p.n > AFFORDABLE else MULTIPLES if p.m == 1 else SUMS)
-    gv, gw = a.pull(v), a.pull(w if sums[:, 1].any() else v)
+    gv, gw = a.pull(v), a.pull(w if sums[:, 1].any() else v)  # v has been answered: w is asked if it is in a sum
     for some in sums[None] if p.n <= AFFORDABLE else sums[:, None]:
         both = some[:, :1] * v + some[:, 1:] * w
         if a.out:

@@ -49,7 +49,7 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
             e = _compare(near, u, rows, names, ALL if c.affordable else FEW)
         found.append(e)
         if (e.status == WRONG).any():
-            found[-1:] = _hurry(near, u, rows, names, e)
+            found[-1:] = _find(near, u, rows, names, e)
             break
         if near is not c and not c.affordable and mask is not zero:  # one took long enough
             break
@@ -149,7 +149,7 @@ def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> 
     return [*kept, first]
 
 
-def _hurry(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
+def _find(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
     """A direction disagrees: look for one element by few evaluations; if it is wrong by itself, that is enough."""
     row = int(np.argmax(np.where(first.status == WRONG, first.excess, -1)))
     i = _locate(c, u, rows[row : row + 1], _roughly_off)
