@@ -55,6 +55,7 @@ class Block:
     mode: str
     per: int = 1  # coordinates per element
     entries: Any = None
+    some: Array | None = None  # the lanes to look at, if not all
 
 
 @dataclass
@@ -138,42 +139,47 @@ class Checker:
             for b in blocks:
                 part, moved = slice(b.start, b.stop), np.repeat(mine, b.per) if b.per > 1 else mine
                 there[part] = np.where(moved, there[part] + self.unit[part] / 8, there[part])
-            if not identical(np.where(self._by_lane(mine), self.p.f, self.p.at(there)), self.p.f):
+            if not identical(np.where(self.by_lane(mine), self.p.f, self.p.at(there)), self.p.f):
                 return False
         return True
 
-    def _by_lane(self, each: Array) -> Array:
+    def by_lane(self, each: Array) -> Array:
         """Give every lane what belongs to its element, for outputs of the input's shape."""
         parts = [np.repeat(each, 2) if o.dtype.kind == "c" else each for o in self.p.outputs]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     # -------------------------------------------------------------------------------- elementwise
 
-    def elementwise(self, blocks: list[Block]) -> None:
-        """Compare every element of an elementwise function, from one ladder for each input."""
+    def elementwise(self, blocks: list[Block], roughly: bool = False) -> None:
+        """Compare every element of an elementwise function, from one ladder for each input.
+
+        What then seems wrong is looked at again, unless ``roughly``.
+        """
         if not blocks:
             return
         lanes = [a for b in blocks for a in self._lanes(b)]
         samples = [self._element_samples(a, self.unit) for a in lanes]
         estimates = _parts_of(estimate(join(samples)), lanes)
-        found = [self._element_entries(*each) for each in zip(lanes, samples, estimates, strict=True)]
+        found = [self._element_entries(*each, roughly) for each in zip(lanes, samples, estimates, strict=True)]
         for b in blocks:
             b.entries = join_entries([e for a, e in zip(lanes, found, strict=True) if a.block is b])
 
     def _lanes(self, b: Block) -> list[Lanes]:
         """Say what is looked at one by one: all lanes, or of very many the extremes and a random share."""
-        owner = self._by_lane(np.arange((b.stop - b.start) // b.per))
-        keep = self._selected(b) if self.p.m > AFFORDABLE else np.arange(self.p.m)
+        owner = self.by_lane(np.arange((b.stop - b.start) // b.per))
+        keep = b.some
+        if keep is None:
+            keep = self._selected(b) if self.p.m > AFFORDABLE else np.arange(self.p.m)
         return [Lanes(b, q, b.start + owner[keep] * b.per + q, keep) for q in range(b.per)]
 
-    def _element_entries(self, a: Lanes, s: Samples, e: Estimate) -> Entries:
+    def _element_entries(self, a: Lanes, s: Samples, e: Estimate, roughly: bool) -> Entries:
         """Compare what one ladder said, or others where that is too little or seems wrong."""
         e = self._sharp(a, e)
-        analytic, slack = self._diagonal(a.block, a.part)[:, a.keep]
+        analytic, slack = self.diagonal(a.block, a.part)[:, a.keep]
         first = Entries.of(a.coordinate, a.keep, analytic, slack, e)
-        if (first.status == WRONG).any():
+        if not roughly and (first.status == WRONG).any():
             self.d.doubt()
-            analytic, slack = self._diagonal(a.block, a.part)[:, a.keep]
+            analytic, slack = self.diagonal(a.block, a.part)[:, a.keep]
             first = Entries.of(a.coordinate, a.keep, analytic, slack, e)
             known = {id(self.unit): s}
             reconsider(self, first, e, lambda c, unit: known.get(id(unit)) or c._element_samples(a, unit))
@@ -184,7 +190,7 @@ class Checker:
 
     def _selected(self, b: Block) -> Array:
         """Choose some lanes of very many."""
-        size = self._by_lane(np.abs(self.p.x[b.start : b.stop : b.per]))
+        size = self.by_lane(np.abs(self.p.x[b.start : b.stop : b.per]))
         ends = np.argpartition(size, [500, size.size - 500])
         parts = [ends[:500], ends[-500:], self.rng.choice(size.size, 1000, replace=False)]
         for q in range(b.per):
@@ -196,17 +202,17 @@ class Checker:
         """Say roughly how far each lane's derivative is from a difference quotient, to choose whom to look at."""
         u, part = np.zeros_like(self.p.x), slice(b.start + q, b.stop, b.per)
         u[part] = self.unit[part]
-        unit = self._by_lane(self.unit[part])
+        unit = self.by_lane(self.unit[part])
         numeric = self.rough(self.p.x, u) / unit
         size = np.abs(numeric) + 1e-13 * np.abs(self.p.f) / np.abs(unit)
-        return np.asarray(np.abs(self._diagonal(b, q)[0] - numeric) / (size + 1e-300), np.float64)
+        return np.asarray(np.abs(self.diagonal(b, q)[0] - numeric) / (size + 1e-300), np.float64)
 
     def rough(self, x: Array, u: Array) -> Array:
         """Differentiate every lane along `u` with two steps, the nearer of them `CLOSE`."""
         coarse, fine = ((self.p.at(x + u * t) - self.p.at(x - u * t)) / 2 / t for t in (RATIO * CLOSE, CLOSE))
         return np.asarray(fine + (fine - coarse) / (RATIO**2 - 1))
 
-    def _diagonal(self, b: Block, q: int) -> Array:
+    def diagonal(self, b: Block, q: int) -> Array:
         """Analytic derivatives of all lanes by their own elements, with slack: a cotangent per kind of lane."""
         found = np.zeros((2, self.p.m))
         part, at = slice(b.start + q, b.stop, b.per), 0
@@ -235,8 +241,8 @@ class Checker:
         return s
 
     def _shorter(self, a: Lanes) -> Shorter | None:
-        """Get the function of the elements looked at, if they are not all and it is the same function."""
-        if a.keep.size == self.p.m:
+        """Get the function of the elements looked at, if they are few and it is the same function."""
+        if a.keep.size > self.p.m // 2:
             return None
         if self.p.work not in a.shorter:
             elements = np.unique((a.coordinate - a.block.start) // a.block.per)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import CLOSE, Block, Checker
-from .compare import WRONG, Entries, join_entries
+from .compare import UNSURE, WRONG, Entries, join_entries
 from .derivatives import Derivatives
 from .directions import directions
 from .endless import may_not_end
 from .findings import row
+from .glance import glance
 from .numeric import EPS64, SMOOTH, ladder, median
 from .places import displaced
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
@@ -156,7 +158,7 @@ def _tried(c: Checker, report: Any, points: list[Array], asked: bool) -> bool:
         blocks = _every(c, other) if other else []
         if not other or any(b.mode != "elementwise" for b in blocks):
             return False
-        entries = _confirmed(other, partial(_elementwise, other, blocks))
+        entries = _by_element(other, blocks)
         problem = displaced(other) if c.p.native[0].ndim else None
     except Exception:
         return False
@@ -172,9 +174,24 @@ def _every(c: Checker, other: Checker) -> list[Block]:
     return [Block(int(i), int(j), "elementwise") for i, j in itertools.pairwise(other.p.edges)]
 
 
-def _elementwise(c: Checker, blocks: list[Block]) -> list[Entries]:
-    c.elementwise(blocks)
-    return [b.entries for b in blocks]
+def _by_element(c: Checker, blocks: list[Block]) -> Entries:
+    """Compare every finite element at a glance, what that leaves open on a short ladder, what is wrong there fully."""
+    found, open_ = _sorted([(b, glance(c, b)) for b in blocks], UNSURE)
+    if open_:
+        c.elementwise(open_, roughly=True)
+        more, wrong = _sorted([(b, b.entries) for b in open_], WRONG)
+        found += more
+        if wrong:
+            _in_earnest(c)
+            c.elementwise(wrong)
+            found += [b.entries for b in wrong]
+    return join_entries(found)
+
+
+def _sorted(compared: list[tuple[Block, Entries]], status: int) -> tuple[list[Entries], list[Block]]:
+    """Give what is settled; and what has the status, as blocks with these lanes only."""
+    again = [replace(b, some=e.lane[e.status == status]) for b, e in compared]
+    return [e.where(e.status != status) for _, e in compared], [b for b in again if b.some.size]
 
 
 def _another(c: Checker, arrays: list[Array], asked: bool = False) -> Checker | None:
@@ -207,16 +224,19 @@ def _point(c: Checker, report: Any, x: Array, asked: bool = False, among: Block 
         if other is None or other.p.m != c.p.m:
             return
         block = among or Block(0, other.p.n, "directions" if other.p.n > 1 else "columns")
-        entries = _confirmed(other, partial(_block, other, block))
+        entries = _block(other, block)
     except Exception:
         return
     _note(c, other, entries, report, asked, among is None)
 
 
-def _block(c: Checker, block: Block) -> list[Entries]:
+def _block(c: Checker, block: Block) -> Entries:
+    """Compare one input in its own way."""
     if block.mode == "elementwise":
-        return _elementwise(c, [block])
-    return [directions(c, block, samples=False) if block.mode == "directions" else c.column(block.start)]
+        return _by_element(c, [block])
+    if block.mode == "directions":
+        return _confirmed(c, lambda: directions(c, block, samples=False))
+    return _confirmed(c, lambda: c.column(block.start))
 
 
 def _within_shape(c: Checker, report: Any, k: int) -> None:
@@ -235,13 +255,18 @@ def _within_shape(c: Checker, report: Any, k: int) -> None:
         _point(c, report, x, among=block)
 
 
-def _confirmed(other: Checker, compare: Callable[[], list[Entries]]) -> Entries:
+def _confirmed(other: Checker, compare: Callable[[], Entries]) -> Entries:
     """Compare on the short ladder; if something seems wrong, on the whole one."""
-    entries = join_entries(compare())
+    entries = compare()
     if (entries.status == WRONG).any():
-        other.patient, other.steps = True, ladder(other.p.work is np.longdouble)
-        entries = join_entries(compare())
+        _in_earnest(other)
+        entries = compare()
     return entries
+
+
+def _in_earnest(other: Checker) -> None:
+    """Use the whole ladder from now on, and others where that says too little."""
+    other.patient, other.steps = True, ladder(other.p.work is np.longdouble)
 
 
 def _as_given(c: Checker, other: Checker, entries: Entries, asked: bool) -> tuple[Checker, Entries]:
@@ -262,14 +287,10 @@ def _as_given(c: Checker, other: Checker, entries: Entries, asked: bool) -> tupl
         if there is None:
             continue
         which = (c.p.edges[:-1, None] + np.arange(len(some))).reshape(-1)
-        again = _confirmed(there, partial(_single, there, which))
+        again = _confirmed(there, partial(there.compared, which))
         if (again.status == WRONG).any():
             return there, again
     return other, entries.where(entries.status != WRONG)
-
-
-def _single(c: Checker, which: Array) -> list[Entries]:
-    return [c.compared(which)]
 
 
 def _wrong(c: Checker, other: Checker, entries: Entries, asked: bool, still: bool = True) -> Array:
@@ -392,7 +413,7 @@ def _summed(c: Checker, report: Any, points: list[Array], move: bool = False) ->
     if not _separable(other, 0, other.p.n):  # a median, say: a sum only nearby
         return False
     block = Block(0, other.p.n, "directions")
-    entries = _confirmed(other, lambda: [directions(other, block, samples=False)])
+    entries = _block(other, block)
     _note(c, *_as_given(c, other, entries, False), report, False)
     problem = displaced(other) if move and not report.wrong else None
     report.problems += [problem] if problem else []
