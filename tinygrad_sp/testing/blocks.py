@@ -212,8 +212,9 @@ class Checker:
         coarse, fine = ((self.p.at(x + u * t) - self.p.at(x - u * t)) / 2 / t for t in (RATIO * CLOSE, CLOSE))
         return np.asarray(fine + (fine - coarse) / (RATIO**2 - 1))
 
-    def diagonal(self, b: Block, q: int) -> Array:
+    def diagonal(self, b: Block, q: int, pull: Any = None) -> Array:
         """Analytic derivatives of all lanes by their own elements, with slack: a cotangent per kind of lane."""
+        pull = pull or self.d.pull
         found = np.zeros((2, self.p.m))
         part, at = slice(b.start + q, b.stop, b.per), 0
         for output in self.p.outputs:
@@ -221,7 +222,7 @@ class Checker:
             for here in (slice(at + k, at + n, n // output.size) for k in range(n // output.size)):
                 v = np.zeros(self.p.m)
                 v[here] = self.p.asked[here]
-                g, slack = self.d.pull(v)
+                g, slack = pull(v)
                 found[0, here] = g[part] / v[here]
                 found[1, here] = slack[part] / np.abs(v[here])
             at += n
@@ -352,7 +353,7 @@ class Checker:
     def _column_samples(self, which: Array, unit: Array, cotangents: Array, whole: bool = False) -> Samples:
         steps = self.whole if whole else self.steps  # a kink may be nearer than the smallest of a few
         each = self.p.m <= ROWS
-        weights = None if each else cotangents.astype(self.p.x.dtype)
+        weights = None if each else cotangents
         return self.p.columns(which, unit, steps, np.flatnonzero(self.finite) if each else None, weights)
 
     def _sharper(self, which: Array, cotangents: Array, e: Estimate) -> Estimate:

@@ -238,7 +238,7 @@ def _one_order(subject: Subject, modes: tuple[str, ...], domain: Any, detail: st
     if reverse and not brief:
         report.problems += contract(p, rng)
     if not report.problems and p.n and p.m:
-        c = Checker(p, Derivatives(p.sides if reverse else []), rng)
+        c = Checker(p, Derivatives(p), rng)
         if reverse:
             _numbers(c, report, detail, brief)
             _native(c, report)
@@ -304,7 +304,7 @@ def _noise(entries: Entries) -> float:
 def _native(c: Checker, report: Report) -> None:
     """Check that in the inputs' own dtype the derivative is the same number, up to that dtype's rounding."""
     p = c.p
-    own = next((side for side in p.sides if side.native), None) or Analytic(p, None)
+    own = next((side for side in (p.best, p.below) if side and side.native), None) or Analytic(p, None)
     if own is c.d.best:
         return
     finite = np.isfinite(lanes_of(own.out)) & c.finite

@@ -23,7 +23,7 @@ Array = NDArray[Any]
 MULTIPLES = ((-2.75, 0.0), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0))  # there are no other sums of one number
 SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))
 ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function does that too; multiples survive it
-ORDER = (0, 1, 2, 0, 1, 2)  # of the questions that are asked again; the first had been answered before
+ORDER = (0, 1, 2, 0, 2, 1)  # of the questions that are asked again; the first had been answered before
 STATE = "the same question asked twice gets two answers: the derivative keeps state or is random"
 
 
@@ -159,10 +159,11 @@ def _near(a: list[Any], b: list[Any]) -> bool:
 
 def _linear(p: Precise, w: Array) -> list[Problem]:
     """Sums, multiples (large, small, negative, zero) of cotangents give sums and multiples of gradients."""
-    a = p.sides[0]
+    a = p.best
     v, w = p.asked, w * np.isfinite(p.f)
     sums = np.array((SUMS[0], SUMS[2]) if p.n > AFFORDABLE else MULTIPLES if p.m == 1 else SUMS)
-    gv, gw = a.pull(v), a.pull(w if sums[:, 1].any() else v)  # v has been answered: w is asked if it is in a sum
+    w = w if sums[:, 1].any() else v  # v has been answered: another is asked about only if it is in a sum
+    gv, gw = a.pull(v), a.pull(w)
     for some in sums[None] if p.n <= AFFORDABLE else sums[:, None]:
         both = some[:, :1] * v + some[:, 1:] * w
         if a.out:
@@ -177,7 +178,7 @@ def _no_sum(
     p: Precise, some: Array, both: Array, parts: tuple[Array, Array], gradients: tuple[Array, Array]
 ) -> Problem | None:
     """Compare the gradients for sums of two cotangents with the sums of their gradients."""
-    a, (gv, gw) = p.sides[0], gradients
+    a, (gv, gw) = p.best, gradients
     eps = max(float(np.finfo(a.out[0].dtype).eps) if a.out else 0.0, float(np.finfo(gv.dtype).eps))
     expected = some[:, :1] * gv + some[:, 1:] * gw
     answers = np.array([a.pull(cotangent) for cotangent in both])
@@ -192,6 +193,9 @@ def _no_sum(
     rounded = np.maximum(ROUNDED * (some[:, 1:] != 0), 256 * eps)
     bad = off > rounded * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
     if bad.any():
+        k = int(bad.any(axis=1).argmax())
+        if not _near([a.pull(parts[1]), a.pull(both[k])], [gw, answers[k]]):
+            return Problem("state", STATE)
         bad &= off > _rounding(p, some, both, np.stack(parts), eps)
     if not bad.any():
         return None
@@ -207,7 +211,7 @@ def _rounding(p: Precise, some: Array, both: Array, parts: Array, eps: float) ->
 
     By what multiples next to one change, and by how far off a lower precision is.
     """
-    a, d = p.sides[0], Derivatives(p.sides)
+    a, d = p.best, Derivatives(p)
     weight = np.fmax(np.abs(some).sum(axis=1)[:, None], EPS64)
     changed = (wobble(lambda t: [a.pull(v * t) for v in both], eps) / weight).max(axis=0) * weight
     slack, slacks = (np.array([d.pull(v)[1] for v in cotangents]) for cotangents in (both, parts))

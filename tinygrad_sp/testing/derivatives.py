@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .numeric import EPS64, finite_part
-from .precise import AFFORDABLE, Analytic, wobble
+from .precise import AFFORDABLE, Analytic, Precise, wobble
 
 Array = NDArray[Any]
 
@@ -20,16 +20,25 @@ NEAR = (-5, -3, -2, 2, 3, 5)  # units in the last place away, where that is meas
 class Derivatives:
     """Analytic derivatives at the best precision, each with what rounding may have done to it."""
 
-    def __init__(self, sides: list[Analytic]) -> None:
-        self.best: Any = sides[0] if sides else None
-        self.below = sides[1] if len(sides) > 1 else None
+    def __init__(self, p: Precise, measured: bool = True) -> None:
+        self.p, self.measured = p, measured  # in a lower precision, or only if that is asked for
         self.cache: dict[bytes, tuple[Array, Array]] = {}
         self.more: list[Analytic] = []
 
+    @property
+    def best(self) -> Analytic:
+        """The analytic side that is compared."""
+        return self.p.best
+
+    @property
+    def below(self) -> Analytic | None:
+        """The analytic side that tells of rounding."""
+        return self.p.below if self.measured else None
+
     def doubt(self) -> None:
         """Take more samples of the rule's rounding: in a lower precision, and a few units in the last place away."""
-        if self.below is None and len(sides := self.best.p.sides) > 1:
-            self.below = sides[1]
+        if not self.measured and self.p.below:
+            self.measured = True
             self.cache.clear()
         side = self.below if self.below and self._eps(self.best) < EPS64 else self.best
         if self.more or side.p.n > AFFORDABLE:
@@ -37,6 +46,12 @@ class Derivatives:
         eps = side.p.x.dtype.type(max(float(np.finfo(a.dtype).eps) for a in side.arrays))
         self.more = [Analytic(side.p, side.dtype, side.p.x * (1 + k * eps)) for k in NEAR]
         self.cache.clear()
+
+    def at_best(self, v: Array) -> tuple[Array, Array]:
+        """Gradients for a cotangent vector, and the least rounding there may be in them."""
+        a = self.best.pull(v)
+        found = a.astype(np.float64)
+        return found, finite_part(16 * max(EPS64, float(np.finfo(a.dtype).eps)) * np.abs(found))
 
     def pull(self, v: Array) -> tuple[Array, Array]:
         """Gradients for a cotangent vector, and their slack."""
@@ -59,15 +74,12 @@ class Derivatives:
         return max(float(np.finfo(a.dtype).eps) for a in side.arrays)
 
     def _measured(self, v: Array) -> tuple[Array, Array]:
-        a = self.best.pull(v)
-        eps, best = max(EPS64, float(np.finfo(a.dtype).eps)), a.astype(np.float64)
-        slack = 16 * eps * np.abs(best)
+        best, slack = self.at_best(v)
         if self.below:
-            low = self.below.pull(v)
+            a, low = self.best.pull(v), self.below.pull(v)
+            eps = max(EPS64, float(np.finfo(a.dtype).eps))
             coarse = max(self._eps(self.below), float(np.finfo(low.dtype).eps))  # float32 times a float64 is a float64
-            off = np.abs((a - low).astype(np.float64))
-            off = off if np.isfinite(off).all() else np.nan_to_num(off)
-            slack = slack + 8 * min(eps / coarse, 1.0) * off
+            slack = slack + 8 * min(eps / coarse, 1.0) * finite_part(np.abs((a - low).astype(np.float64)))
         return best, finite_part(slack)
 
 

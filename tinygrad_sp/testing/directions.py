@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 
 from .blocks import DIRECTIONS, Block, Checker
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong, join_entries
+from .glance import agree, few, settled
 from .numeric import KINK, estimate, ladder
 from .precise import AFFORDABLE
 
 Array = NDArray[Any]
+Pull = Callable[[Array], tuple[Array, Array]]
 
 NORM = 1e-12  # nothing is claimed below this share of what all elements contribute
 SIZES = np.concatenate([np.arange(64, 128), -np.arange(64, 128)]) / 64  # many: two that move alike may be mistaken
 VAGUE = 1e-8  # relative: bars of smooth functions are narrower
 CLEAR = 100  # tolerances by which it must be off on such bars, where no element is found to be
+ROUGHLY = 100  # times the rounding of the rule, where an op is passed over
 QUICK = slice(7, 8)  # the step of a quick look
-ALL, FEW = slice(None), slice(4, 14)  # steps: of those for a nearer look fewer, where each takes long
+ALL, FEW = slice(None), slice(8, 14)  # steps: of those for a nearer look fewer, where each takes long
 SHARES = (1024, 64)  # of the elements: how near the centre of gravity the wrong one is looked for
 ASIDE = 6  # elements at kinks, or wrong, that are set aside before giving up
 
@@ -39,10 +42,13 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
     masks = [~zero] * ((DIRECTIONS if samples else 2) if c.affordable else many)
     if zero.any():
         masks = [zero, *masks] if (~zero).any() else [zero, zero]
-    rows, names = _rows(c)
+    rows, names = some_rows(c)
     for k, mask in enumerate(masks):
         u = _direction(c, b, mask)
         u = np.abs(u) if k == 0 and mask is zero else u  # kinks are mostly at zeros: there no signs that cancel
+        if not c.patient and (seen := at_a_glance(c, u, rows, names)):
+            found.append(seen)
+            continue
         near, e = c, _compare(c, u, rows, names)
         if _vague(e):
             near = _nearer(c) or c
@@ -86,10 +92,12 @@ def _nearer(c: Checker) -> Checker | None:
     if p is None:
         return None
     near.p, near.steps = p, ladder(True) * 2.0**-16
+    near.whole = near.steps if c.affordable else near.steps[4:14]
     return near
 
 
-def _rows(c: Checker) -> tuple[Array, Array]:
+def some_rows(c: Checker) -> tuple[Array, Array]:
+    """Give a few cotangents, and their names."""
     rows, names = c.cotangents()
     return (rows, names) if len(rows) <= 4 else (rows[:4] if c.p.m > 32 else _mixed(c), -1 - np.arange(4))
 
@@ -109,18 +117,38 @@ def _direction(c: Checker, b: Block, mask: Array) -> Array:
 
 def _compare(c: Checker, u: Array, rows: Array, names: Array, some: slice = ALL, factor: float = 1.0) -> Entries:
     """Compare along one direction, at some steps, for a few sums of outputs; `factor` moves them, not the answer."""
-    s = c.p.ladder(u * factor, c.steps[some], weights=rows.astype(c.p.x.dtype))
+    s = c.p.ladder(u * factor, c.steps[some], weights=rows)
     s.unit = s.unit * factor
-    e = estimate(s)
+    return Entries.of(np.full(len(rows), -1), names, *_pulled(c.d.pull, u, rows), estimate(s))
+
+
+def at_a_glance(c: Checker, u: Array, rows: Array, names: Array) -> Entries | None:
+    """Compare at a few steps: what is right there, if all is."""
+    analytic, slack = _pulled(c.d.at_best, u, rows)
+    value, right = agree(c.p.ladder(u, few(c), weights=rows), analytic)
+    return settled(np.full(len(rows), -1), names, analytic, slack, value, right) if right.all() else None
+
+
+def seems_right(c: Checker) -> bool:
+    """Compare along one direction through everything, and for one sum of outputs, as finely as a few steps tell."""
+    u, v = _direction(c, Block(0, c.p.n, "directions"), np.ones(c.p.n, bool)), c.p.asked[None]
+    analytic, slack = _pulled(c.d.at_best, u, v)
+    s = c.p.ladder(u, few(c), weights=v)
+    rounding = 16 * (s.eps * s.size[-1] / s.far[-1]).astype(np.float64)
+    return bool(agree(s, analytic, rounding + ROUGHLY * slack)[1].all())
+
+
+def _pulled(pull: Pull, u: Array, rows: Array) -> tuple[Array, Array]:
+    """Give the rule's derivatives along a direction, and how far rounding may put them off."""
     analytic, slack = np.empty(len(rows)), np.empty(len(rows))
     along = u.astype(np.float64)
     moved = along != 0
     for i, row in enumerate(rows):
-        g, rounding = c.d.pull(row)
+        g, rounding = pull(row)
         parts = g[moved] * along[moved]
         analytic[i] = parts.sum()
         slack[i] = 2 * np.linalg.norm(rounding[moved] * along[moved]) + NORM * np.linalg.norm(parts)
-    return Entries.of(np.full(len(rows), -1), names, analytic, slack, e)
+    return analytic, slack
 
 
 def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> list[Entries]:
@@ -214,7 +242,7 @@ def _off(c: Checker, u: Array, row: Array) -> float:
 
 def _roughly_off(c: Checker, u: Array, row: Array) -> float:
     """Say so by one central difference: two evaluations."""
-    s = c.p.ladder(u, c.steps[QUICK], weights=row.astype(c.p.x.dtype))
+    s = c.p.ladder(u, c.steps[QUICK], weights=row)
     numeric = float((s.plus - s.minus)[0, 0] / (2 * s.steps[0]))
     off = float(c.d.pull(row[0])[0] @ u.astype(np.float64)) - numeric
     return off if np.isfinite(off) else np.inf

@@ -11,41 +11,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import MANTISSA, Block, Checker
-from .compare import RIGHT, UNSURE, Entries
+from .compare import RELATIVE, RIGHT, UNSURE, Entries
 from .numeric import RATIO, SMOOTH, TINY, Estimate, Samples
 
 Array = NDArray[Any]
 
 FAR = 1  # one step at which a function that is flat nearby may still move
-NEAR = {True: 8, False: 4}  # the first of those that are extrapolated from, in long double and in float64
+NEAR = {True: 6, False: 4}  # the first of those that are extrapolated from, in long double and in float64
 COUNT = 3
-ALIKE = 1e-9  # relative
 
 
 def glance(c: Checker, b: Block) -> Entries:
     """Compare every finite lane of an elementwise block roughly: it is right, or not decided."""
     lanes = np.flatnonzero(c.finite)
     coordinate = b.start + c.by_lane(np.arange(b.stop - b.start))[lanes]
-    analytic, slack = c.diagonal(b, 0)[:, lanes]
-    e = Estimate.empty(lanes.size)
-    e.kind[:] = SMOOTH
-    settled = np.zeros(lanes.size, bool)
+    analytic, slack = c.diagonal(b, 0, c.d.at_best)[:, lanes]
+    value, right = np.zeros(lanes.size), np.zeros(lanes.size, bool)
     for unit in (c.unit, np.fmax(c.unit, c.unit.dtype.type(MANTISSA))):  # softplus at 1e-9 does not see steps of 1e-15
-        left = np.flatnonzero(~settled & (unit != c.unit)[coordinate] if settled.any() else ~settled)
+        left = np.flatnonzero(~right & (unit != c.unit)[coordinate] if right.any() else ~right)
         if left.size:
-            e.value[left], settled[left] = _look(c, unit, coordinate[left], lanes[left], analytic[left])
-    return Entries(coordinate, lanes, analytic, slack, e, np.where(settled, RIGHT, UNSURE))
+            u = np.zeros_like(unit)
+            u[coordinate[left]] = unit[coordinate[left]]
+            s = c.p.ladder(u, few(c), lanes[left], alike=True)
+            s.unit = unit[coordinate[left]]
+            value[left], right[left] = agree(s, analytic[left])
+    return settled(coordinate, lanes, analytic, slack, value, right)
 
 
-def _look(c: Checker, unit: Array, coordinate: Array, lanes: Array, analytic: Array) -> tuple[Array, Array]:
-    """Give slopes by a few steps, and say where the rule agrees with them."""
-    u = np.zeros_like(c.p.x)
-    u[coordinate] = unit[coordinate]
+def few(c: Checker) -> Array:
+    """Give the few steps of a glance."""
     first = NEAR[c.p.work is np.longdouble]
-    s = c.p.ladder(u, RATIO ** -np.array([FAR, *range(first, first + COUNT)], float), lanes, alike=True)
-    s.unit = unit[coordinate]
+    return np.asarray(RATIO ** -np.array([FAR, *range(first, first + COUNT)], float))
+
+
+def settled(coordinate: Array, lane: Array, analytic: Array, slack: Array, value: Array, right: Array) -> Entries:
+    """Make entries of what was found: right, or not decided."""
+    e = Estimate.empty(lane.size)
+    e.value, e.kind = value, np.full(lane.size, SMOOTH)
+    return Entries(coordinate, lane, analytic, slack, e, np.where(right, RIGHT, UNSURE))
+
+
+def agree(s: Samples, analytic: Array, slack: Array | float = 0.0) -> tuple[Array, Array]:
+    """Give slopes by a few steps, and say where the rule is no farther from them than from those of a ladder."""
     value = _extrapolated(s, s.plus - s.minus, RATIO**2)[0] / 2
-    right = np.abs(analytic - value) <= ALIKE * np.abs(value) + 4 * TINY
+    right = np.abs(analytic - value) <= RELATIVE * np.abs(value) + 4 * TINY + slack
     right &= (value != 0) | (s.change[-1] > 0) | (s.change[0] == 0)  # flat, and not because the steps are too small
     if (left := np.flatnonzero(~right)).size:
         right[left] = _between(s.take(left), analytic[left])
@@ -55,7 +64,7 @@ def _look(c: Checker, unit: Array, coordinate: Array, lanes: Array, analytic: Ar
 def _between(s: Samples, analytic: Array) -> Array:
     """Say where both sides are known well, and the rule is between them: it is right at a kink."""
     (left, left_off), (right, right_off) = (_extrapolated(s, rise, RATIO) for rise in (-s.minus, s.plus))
-    bar = ALIKE * np.fmax(np.abs(left), np.abs(right))
+    bar = RELATIVE * np.fmax(np.abs(left), np.abs(right))
     known = (np.fmax(left_off, right_off) <= bar) & (bar > 0)
     return np.asarray(known & (np.fmin(left, right) - bar <= analytic) & (analytic <= np.fmax(left, right) + bar))
 

@@ -126,12 +126,20 @@ class Precise:
     @cached_property
     def best(self) -> Analytic:
         """The analytic side at the best precision it allows."""
-        return _analytic(self, 1)[0]
+        found = _analytic(self, self._precisions)
+        assert found is not None  # the inputs' own dtypes raise, if they are the last
+        return found
 
     @cached_property
-    def sides(self) -> list[Analytic]:
-        """The analytic side at the best precision it allows, and at one below."""
-        return _analytic(self, 2)
+    def below(self) -> Analytic | None:
+        """The analytic side at a precision below the best, to measure its rounding."""
+        at = self._precisions.index(self.best.dtype)
+        return _analytic(self, [dtype for dtype in self._precisions[at + 1 :] if dtype is not None])
+
+    @property
+    def _precisions(self) -> list[Any]:
+        """List the dtypes that the analytic side may be evaluated in: None is the inputs' own."""
+        return list(dict.fromkeys((self.work, np.float64, *([np.float32] if self.n <= AFFORDABLE else []), None)))
 
     def lowered(self) -> Precise:
         """See the same function in the next lower precision."""
@@ -210,13 +218,17 @@ class Precise:
         """
         keep = slice(None) if lanes is None else lanes
         centre, dtype = self.f[keep], self.x.dtype
-        square = None if weights is None else (weights * weights).astype(dtype)
+        if weights is not None:
+            dtype = np.dtype(np.float64) if self.m > AFFORDABLE else dtype  # there is no BLAS for long double
+            weights = weights.astype(dtype)
+            square = weights * weights
 
         def risen(there: Array) -> tuple[Array, Array]:
             there = there[..., keep]  # indexing with a list copies: outputs may be views of one buffer
-            if weights is None or square is None:
+            if weights is None:
                 return there - centre, np.fmax(np.abs(there), np.abs(centre))
-            return (there - centre) @ weights.T, np.sqrt((there * there) @ square.T)
+            rise, there = (there - centre).astype(dtype, copy=False), there.astype(dtype, copy=False)
+            return rise @ weights.T, np.sqrt((there * there) @ square.T)
 
         signed, k = np.concatenate([steps, -steps]), len(steps)
         us = u if u.ndim == 2 else u[None]
@@ -404,19 +416,14 @@ class Analytic:
         return lanes_of([np.broadcast_to(t, o.shape).astype(o.dtype) for t, o in zip(found, self.out, strict=True)])
 
 
-def _analytic(p: Precise, count: int) -> list[Analytic]:
-    """Give the analytic side at the best precision it allows and perhaps at one below, to measure its rounding."""
-    found: list[Analytic] = []
-    for dtype in (p.work, np.float64, np.float32, None):
-        if len(found) == count or (found and dtype is None):
-            break
-        if any(a.dtype == dtype for a in found) or (dtype is np.float32 and p.n > AFFORDABLE):
-            continue
+def _analytic(p: Precise, precisions: list[Any]) -> Analytic | None:
+    """Give the analytic side at the first precision that works."""
+    for dtype in precisions:
         try:
             candidate = Analytic(p, dtype)
             candidate.answer = candidate.pull(p.asked)
-            found.append(candidate)
+            return candidate
         except Exception:
             if dtype is None:
                 raise
-    return found
+    return None

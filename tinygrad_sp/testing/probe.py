@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .blocks import CLOSE, Block, Checker
 from .compare import UNSURE, WRONG, Entries, join_entries
 from .derivatives import Derivatives
-from .directions import directions
+from .directions import at_a_glance, directions, some_rows
 from .endless import may_not_end
 from .findings import row
 from .glance import glance
@@ -191,7 +191,7 @@ def _by_element(c: Checker, blocks: list[Block]) -> Entries:
 def _sorted(compared: list[tuple[Block, Entries]], status: int) -> tuple[list[Entries], list[Block]]:
     """Give what is settled; and what has the status, as blocks with these lanes only."""
     again = [replace(b, some=e.lane[e.status == status]) for b, e in compared]
-    return [e.where(e.status != status) for _, e in compared], [b for b in again if b.some.size]
+    return [e.where(e.status != status) for _, e in compared], [b for b in again if b.some is not None and b.some.size]
 
 
 def _another(c: Checker, arrays: list[Array], asked: bool = False) -> Checker | None:
@@ -209,8 +209,9 @@ def _another(c: Checker, arrays: list[Array], asked: bool = False) -> Checker | 
     p = Precise(subject, c.rng)
     if not np.isfinite(p.f).any():
         return None
+    p.best.pull(p.asked)  # raises now if the rule does not take such arrays
     numbers = not any(a.ndim for a in c.p.native)  # if nothing seems wrong, the rule's rounding need not be known
-    other = Checker(p, Derivatives([p.best] if numbers else p.sides), c.rng)
+    other = Checker(p, Derivatives(p, measured=not numbers), c.rng)
     other.patient, other.strict, other.numbers = False, asked, numbers
     other.steps = other.steps[1 : 12 if numbers else 14]  # a shorter ladder: what is rough there need not be resolved
     return other
@@ -236,7 +237,8 @@ def _block(c: Checker, block: Block) -> Entries:
         return _by_element(c, [block])
     if block.mode == "directions":
         return _confirmed(c, lambda: directions(c, block, samples=False))
-    return _confirmed(c, lambda: c.column(block.start))
+    along = np.where(np.arange(c.p.n) == block.start, c.unit, 0)
+    return at_a_glance(c, along, *some_rows(c)) or _confirmed(c, lambda: c.column(block.start))
 
 
 def _within_shape(c: Checker, report: Any, k: int) -> None:
