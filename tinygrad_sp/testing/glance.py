@@ -19,23 +19,38 @@ Array = NDArray[Any]
 FAR = 1  # one step at which a function that is flat nearby may still move
 NEAR = {True: 6, False: 4}  # the first of those that are extrapolated from, in long double and in float64
 COUNT = 3
+FINER = 4  # by how many they are nearer, where that is tried
+LITTLE = 1000  # coordinates up to which the blocks are looked at together
 
 
-def glance(c: Checker, b: Block) -> Entries:
-    """Compare every finite lane of an elementwise block roughly: it is right, or not decided."""
+def glance(c: Checker, blocks: list[Block]) -> list[Entries]:
+    """Compare every finite lane of elementwise blocks roughly: it is right, or not decided."""
+    if len(blocks) > 1 and c.p.n > LITTLE:
+        return [e for b in blocks for e in glance(c, [b])]
     lanes = np.flatnonzero(c.finite)
-    coordinate = b.start + c.by_lane(np.arange(b.stop - b.start))[lanes]
-    analytic, slack = c.diagonal(b, 0, c.d.at_best)[:, lanes]
-    value, right = np.zeros(lanes.size), np.zeros(lanes.size, bool)
-    for unit in (c.unit, np.fmax(c.unit, c.unit.dtype.type(MANTISSA))):  # softplus at 1e-9 does not see steps of 1e-15
-        left = np.flatnonzero(~right & (unit != c.unit)[coordinate] if right.any() else ~right)
-        if left.size:
-            u = np.zeros_like(unit)
-            u[coordinate[left]] = unit[coordinate[left]]
-            s = c.p.ladder(u, few(c), lanes[left], alike=True)
-            s.unit = unit[coordinate[left]]
-            value[left], right[left] = agree(s, analytic[left])
-    return settled(coordinate, lanes, analytic, slack, value, right)
+    coordinate = np.stack([b.start + c.by_lane(np.arange(b.stop - b.start))[lanes] for b in blocks])
+    analytic, slack = np.stack([c.diagonal(b, 0, c.d.at_best)[:, lanes] for b in blocks], axis=1)
+    value, right, coarse = _look(c, c.unit, coordinate, lanes, analytic)
+    # softplus at 1e-9 does not see steps of 1e-15, and sin(x) at 1e4 turns around within one of 1
+    tiny = (c.unit < MANTISSA / 64)[coordinate]
+    again = ~right & (tiny | coarse)
+    if again.any():
+        some = np.flatnonzero(again.any(axis=0))
+        unit = np.where(c.unit < MANTISSA / 64, c.unit.dtype.type(MANTISSA), c.unit * RATIO**-FINER)
+        more = _look(c, unit, coordinate[:, some], lanes[some], analytic[:, some])
+        value[:, some], right[:, some] = (
+            np.where(again[:, some], new, old[:, some]) for new, old in zip(more, (value, right), strict=False)
+        )
+    return [settled(at, lanes, *rest) for at, *rest in zip(coordinate, analytic, slack, value, right, strict=True)]
+
+
+def _look(c: Checker, unit: Array, coordinate: Array, lanes: Array, analytic: Array) -> list[Array]:
+    """Give the slopes of lanes along every block by a few steps; and say what `agree` does."""
+    us = np.zeros((len(coordinate), c.p.n), unit.dtype)
+    us[np.arange(len(coordinate))[:, None], coordinate] = far = unit[coordinate]
+    s = c.p.ladder(us, few(c), lanes, alike=True)
+    s.unit = far.reshape(-1)
+    return [a.reshape(analytic.shape) for a in agree(s, analytic.reshape(-1))]
 
 
 def few(c: Checker) -> Array:
@@ -51,14 +66,18 @@ def settled(coordinate: Array, lane: Array, analytic: Array, slack: Array, value
     return Entries(coordinate, lane, analytic, slack, e, np.where(right, RIGHT, UNSURE))
 
 
-def agree(s: Samples, analytic: Array, slack: Array | float = 0.0) -> tuple[Array, Array]:
-    """Give slopes by a few steps, and say where the rule is no farther from them than from those of a ladder."""
-    value = _extrapolated(s, s.plus - s.minus, RATIO**2)[0] / 2
+def agree(s: Samples, analytic: Array, slack: Array | float = 0.0) -> tuple[Array, Array, Array]:
+    """Give slopes by a few steps; say where the rule is no farther from them than from those of a ladder.
+
+    And where the steps are too large: they differ by more than rounding.
+    """
+    value, off = (a / 2 for a in _extrapolated(s, s.plus - s.minus, RATIO**2))
+    coarse = off > 64 * (s.eps * s.size[-1] / s.far[-1]).astype(np.float64)
     right = np.abs(analytic - value) <= RELATIVE * np.abs(value) + 4 * TINY + slack
     right &= (value != 0) | (s.change[-1] > 0) | (s.change[0] == 0)  # flat, and not because the steps are too small
     if (left := np.flatnonzero(~right)).size:
         right[left] = _between(s.take(left), analytic[left])
-    return value, right
+    return value, right, coarse
 
 
 def _between(s: Samples, analytic: Array) -> Array:

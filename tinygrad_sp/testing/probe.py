@@ -176,7 +176,7 @@ def _every(c: Checker, other: Checker) -> list[Block]:
 
 def _by_element(c: Checker, blocks: list[Block]) -> Entries:
     """Compare every finite element at a glance, what that leaves open on a short ladder, what is wrong there fully."""
-    found, open_ = _sorted([(b, glance(c, b)) for b in blocks], UNSURE)
+    found, open_ = _sorted(list(zip(blocks, glance(c, blocks), strict=True)), UNSURE)
     if open_:
         c.elementwise(open_, roughly=True)
         more, wrong = _sorted([(b, b.entries) for b in open_], WRONG)
