@@ -298,6 +298,35 @@ def test_an_op_that_is_wrong_in_one_of_very_many_elements_is_named_among_others(
         assert [(c.op, c.index) for c in report.culprits] == [("Sine", "[20003]")]
 
 
+def test_an_op_whose_error_is_small_is_named_too() -> None:
+    """Ops that seem right at a glance are looked at more closely if no other is wrong."""
+
+    class Sine(tg.Op):
+        @staticmethod
+        def forward(x):
+            return np.sin(x)
+
+        @staticmethod
+        def backward(grad, _out, x):
+            return grad * np.cos(x) * np.where(np.arange(x.size) == 20_003, 1 + 1e-9, 1)
+
+    x = np.random.default_rng(0).normal(size=30_000)
+    report = gradcheck(lambda x: Sine.apply(x) * 2 + x, x)
+    assert [(c.op, c.index) for c in report.culprits] == [("Sine", "[20003]")]
+
+
+def test_cancellation_in_a_few_of_very_many_elements_is_resolved() -> None:
+    """In float64 log(1 + x*x) shows nothing of an x of 2e-7: those few are evaluated in long double."""
+    x = np.random.default_rng(0).normal(size=30_000)
+    x[777], x[7] = 2e-7, -3e-6
+    right = gradcheck(lambda x: np.log(1 + x * x), x, vjp=lambda g, x: g * 2 * x / (1 + x * x))
+    assert right.verdict == "pass", right
+    wrong = gradcheck(
+        lambda x: np.log(1 + x * x), x, vjp=lambda g, x: g * 2 * x / (1 + x * x) * (1 + 0.01 * (x == 2e-7))
+    )
+    assert wrong.verdict != "pass"
+
+
 def test_float64_numbers_in_a_rule_hide_nothing() -> None:
     """With them the rule's result for a float32 is a float64, whose digits are not all right."""
     x = np.random.default_rng(0).normal(size=10_000)

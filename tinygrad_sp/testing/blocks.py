@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .compare import WRONG, Entries, both_wrong, join_entries
+from .compare import RIGHT, WRONG, Entries, both_wrong, join_entries, judge
 from .derivatives import Derivatives
 from .doubt import beside_larger, reconsider
 from .numeric import (
@@ -186,7 +186,27 @@ class Checker:
             second = estimate(self._element_samples(a, self.unit * 0.75))
             again = Entries.of(a.coordinate, a.keep, analytic, slack, second)
             first.status = both_wrong(first, again)
+        if not roughly and self.p.work is not np.longdouble and (first.status != RIGHT).any():
+            self._finer(a, first)
         return first
+
+    def _finer(self, a: Lanes, first: Entries) -> None:
+        """Look at what is not right in long double, if the function of these few elements alone is the same."""
+        at = np.flatnonzero((first.status != RIGHT) & self.finite[a.keep])
+        coordinate, unit = a.coordinate[at], self.unit.astype(np.longdouble)
+        few = shorter(self.p, np.unique((coordinate - a.block.start) // a.block.per), self.unit) if at.size else None
+        if few is None or (higher := few.p.raised()) is None:
+            return
+        few.p = higher
+        u = np.zeros_like(unit)
+        u[coordinate] = unit[coordinate]
+        s = few.ladder(u, ladder(True), a.keep[at])
+        s.unit = unit[coordinate]
+        e = estimate(s)
+        right = judge(first.analytic[at], first.slack[at], e) == RIGHT
+        first.status[at[right]] = RIGHT
+        for name, value in vars(e).items():
+            getattr(first.estimate, name)[at[right]] = value[right]
 
     def _selected(self, b: Block) -> Array:
         """Choose some lanes of very many."""

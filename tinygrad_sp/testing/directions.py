@@ -125,7 +125,7 @@ def _compare(c: Checker, u: Array, rows: Array, names: Array, some: slice = ALL,
 def at_a_glance(c: Checker, u: Array, rows: Array, names: Array) -> Entries | None:
     """Compare at a few steps: what is right there, if all is."""
     analytic, slack = _pulled(c.d.at_best, u, rows)
-    value, right, _ = agree(c.p.ladder(u, few(c), weights=rows), analytic)
+    value, right, *_ = agree(c.p.ladder(u, few(c), weights=rows), analytic)
     return settled(np.full(len(rows), -1), names, analytic, slack, value, right) if right.all() else None
 
 

@@ -20,6 +20,7 @@ FAR = 1  # one step at which a function that is flat nearby may still move
 NEAR = {True: 6, False: 4}  # the first of those that are extrapolated from, in long double and in float64
 COUNT = 3
 FINER = 4  # by how many they are nearer, where that is tried
+SMALL = MANTISSA / 64  # sizes up to which larger steps are tried
 LITTLE = 1000  # coordinates up to which the blocks are looked at together
 
 
@@ -30,26 +31,26 @@ def glance(c: Checker, blocks: list[Block]) -> list[Entries]:
     lanes = np.flatnonzero(c.finite)
     coordinate = np.stack([b.start + c.by_lane(np.arange(b.stop - b.start))[lanes] for b in blocks])
     analytic, slack = np.stack([c.diagonal(b, 0, c.d.at_best)[:, lanes] for b in blocks], axis=1)
-    value, right, coarse = _look(c, c.unit, coordinate, lanes, analytic)
+    unit = c.unit[coordinate]
+    value, right, hidden, coarse = _look(c, coordinate, unit, lanes, analytic)
     # softplus at 1e-9 does not see steps of 1e-15, and sin(x) at 1e4 turns around within one of 1
-    tiny = (c.unit < MANTISSA / 64)[coordinate]
-    again = ~right & (tiny | coarse)
+    farther = hidden & (unit < SMALL)
+    again = ~right & (farther | coarse)
     if again.any():
         some = np.flatnonzero(again.any(axis=0))
-        unit = np.where(c.unit < MANTISSA / 64, c.unit.dtype.type(MANTISSA), c.unit * RATIO**-FINER)
-        more = _look(c, unit, coordinate[:, some], lanes[some], analytic[:, some])
-        value[:, some], right[:, some] = (
-            np.where(again[:, some], new, old[:, some]) for new, old in zip(more, (value, right), strict=False)
-        )
+        unit = np.where(farther, unit.dtype.type(MANTISSA), unit * RATIO**-FINER)
+        more = _look(c, coordinate[:, some], unit[:, some], lanes[some], analytic[:, some])
+        for whole, part in zip((value, right), more, strict=False):
+            whole[:, some] = np.where(again[:, some], part, whole[:, some])
     return [settled(at, lanes, *rest) for at, *rest in zip(coordinate, analytic, slack, value, right, strict=True)]
 
 
-def _look(c: Checker, unit: Array, coordinate: Array, lanes: Array, analytic: Array) -> list[Array]:
+def _look(c: Checker, coordinate: Array, unit: Array, lanes: Array, analytic: Array) -> list[Array]:
     """Give the slopes of lanes along every block by a few steps; and say what `agree` does."""
     us = np.zeros((len(coordinate), c.p.n), unit.dtype)
-    us[np.arange(len(coordinate))[:, None], coordinate] = far = unit[coordinate]
+    us[np.arange(len(coordinate))[:, None], coordinate] = unit
     s = c.p.ladder(us, few(c), lanes, alike=True)
-    s.unit = far.reshape(-1)
+    s.unit = unit.reshape(-1)
     return [a.reshape(analytic.shape) for a in agree(s, analytic.reshape(-1))]
 
 
@@ -66,18 +67,18 @@ def settled(coordinate: Array, lane: Array, analytic: Array, slack: Array, value
     return Entries(coordinate, lane, analytic, slack, e, np.where(right, RIGHT, UNSURE))
 
 
-def agree(s: Samples, analytic: Array, slack: Array | float = 0.0) -> tuple[Array, Array, Array]:
+def agree(s: Samples, analytic: Array, slack: Array | float = 0.0) -> tuple[Array, Array, Array, Array]:
     """Give slopes by a few steps; say where the rule is no farther from them than from those of a ladder.
 
-    And where the steps are too large: they differ by more than rounding.
+    Where it is not, say if rounding may hide that it is right, and if the steps are too large: they differ by more.
     """
     value, off = (a / 2 for a in _extrapolated(s, s.plus - s.minus, RATIO**2))
-    coarse = off > 64 * (s.eps * s.size[-1] / s.far[-1]).astype(np.float64)
-    right = np.abs(analytic - value) <= RELATIVE * np.abs(value) + 4 * TINY + slack
+    apart, rounding = np.abs(analytic - value), 64 * (s.eps * s.size[-1] / s.far[-1]).astype(np.float64)
+    right = apart <= RELATIVE * np.abs(value) + 4 * TINY + slack
     right &= (value != 0) | (s.change[-1] > 0) | (s.change[0] == 0)  # flat, and not because the steps are too small
     if (left := np.flatnonzero(~right)).size:
         right[left] = _between(s.take(left), analytic[left])
-    return value, right, coarse
+    return value, right, apart <= rounding, off > rounding
 
 
 def _between(s: Samples, analytic: Array) -> Array:
