@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import CLOSE, Block, Checker
+from .blocks import Block, Checker
 from .compare import UNSURE, WRONG, Entries, join_entries
 from .derivatives import Derivatives
 from .directions import at_a_glance, directions, some_rows
@@ -41,7 +41,8 @@ DRAWN = 12
 ROUNDS = 24  # of values that are tried in the place of the given ones
 BATCH, BATCHES = 8, 2  # wrong ones that are looked at again at once, and how often
 SINGLY = (0.03, 0.4, 1.3, 3.0, 6.0, 13.0, 20.0, 29.0)  # for functions that take numbers only, one by one
-SEEMS = 1e-5  # relative: what differences of two steps tell for sure
+STEP = 2.0**-16  # relative
+SEEMS = 1e-5  # relative: what differences of such steps tell for sure
 CLEAR = 10  # tolerances by which a rule must be off where nobody asked
 ROUNDED = 1e-8  # relative errors that are nobody's question
 STAIRS = 1e4  # values from which a staircase may look smooth
@@ -135,17 +136,17 @@ def _singly(c: Checker, report: Any) -> None:
 
 
 def _seems_wrong(c: Checker, x: Array) -> bool:
-    """Compare with differences of two steps, of every coordinate; False where something raises."""
+    """Compare with a difference of one step, of every coordinate; False where something raises."""
     side, v = c.d.best, np.where(c.finite, 1.0, 0.0)
     arrays = [cast(a, side.dtype) for a in split(x, c.p.inputs)]
     try:
         found = lanes_of([np.asarray(g, float) for g in c.p.subject.pull(arrays, side.cotangents(v))])
     except Exception:
         return False
-    size = np.abs(x)
-    for i, unit in enumerate(size):
-        slope = c.rough(x, np.where(np.arange(x.size) == i, size, 0)) @ v / unit
-        rounding = EPS64 * np.abs(c.p.at(x)) @ v / (CLOSE * unit)
+    for i, step in enumerate(STEP * np.abs(x)):
+        u = np.where(np.arange(x.size) == i, step, 0)
+        above, below = c.p.at(x + u), c.p.at(x - u)
+        slope, rounding = (above - below) @ v / (2 * step), EPS64 * np.abs(above) @ v / step
         if np.abs(found[i] - slope) > SEEMS * np.fmax(np.abs(found[i]), np.abs(slope)) + 64 * rounding:
             return True
     return False
