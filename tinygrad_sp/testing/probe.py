@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import points as choose
 from .blocks import Block, Checker
 from .compare import UNSURE, WRONG, Entries, join_entries
 from .derivatives import Derivatives
@@ -24,18 +25,12 @@ from .directions import at_a_glance, directions, some_rows
 from .endless import may_not_end
 from .findings import row
 from .glance import glance
-from .numeric import EPS64, SMOOTH, ladder, median
+from .numeric import EPS64, SMOOTH, ladder
 from .places import displaced
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
 
 Array = NDArray[Any]
 
-ORDINARY = 0.3 * 1.11 ** np.arange(31)  # to 7, so near that no knee is missed
-MAGNITUDES = (1e-3, 0.03, 0.1, *ORDINARY, 9.0, 12.0, 17.0, 22.0, 27.0, 33.0, 40.0)
-TINY = (1e-9, 1e-7, 1e-5, 1e-4)
-LARGE = ((70.0, 150.0), (500.0, 2e3, 1e4))
-WHOLE = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)  # taken as they are: a rule may be wrong at whole numbers only
-POINTS = 64  # at least
 CORNERS = (0.95, 0.05, 0.7)  # of the way from end to end, for all elements at once: sums are large there
 DRAWN = 12
 ROUNDS = 24  # of values that are tried in the place of the given ones
@@ -53,32 +48,23 @@ def elsewhere(c: Checker, report: Any, domain: Any) -> None:
     explicit = domain != "auto" if isinstance(domain, str) else True
     if c.p.n > AFFORDABLE and not explicit:
         return
-    intervals = _intervals(c, domain) if explicit else None
+    intervals = choose.intervals(c, domain) if explicit else None
     if _each(c, report, intervals):
         if intervals is None and _remembered(c):
-            _point(c, report, _near(c))
+            _point(c, report, choose.near(c))
         return
     if explicit:
         assert intervals is not None
         for corner in (*CORNERS, *[None] * DRAWN):
             if not report.wrong:
-                _point(c, report, _drawn(c, intervals, corner), asked=True)
+                _point(c, report, choose.drawn(c, intervals, corner), asked=True)
     elif c.p.n <= AFFORDABLE // 4:
-        _point(c, report, _near(c))
+        _point(c, report, choose.near(c))
         if c.p.m == 1 and c.p.n > 1 and _separable(c, 0, c.p.n) and _stretched(c, report):
             return
         for k, array in enumerate(c.p.native if any(a.ndim for a in c.p.native) else ()):
             if not report.wrong and array.dtype.kind == "f" and array.size and _separable(c, *c.p.edges[k : k + 2]):
                 _within_shape(c, report, k)
-
-
-def _near(c: Checker) -> Array:
-    """Give a point near the given one: with the same order and symmetries, but not all elements of an array equal."""
-    x: Array = c.p.x * c.p.x.dtype.type(0.875)
-    for start, stop in zip(c.p.edges[:-1], c.p.edges[1:], strict=True):
-        if stop - start > 1 and (x[start:stop] == x[start]).all():
-            x[start:stop] *= np.linspace(1, 1.125, stop - start)
-    return x
 
 
 def _remembered(c: Checker) -> bool:
@@ -88,7 +74,7 @@ def _remembered(c: Checker) -> bool:
     """
     if not c.p.one_gradient:
         return False
-    if np.array_equal(x := c.p.x, there := _near(c)):
+    if np.array_equal(x := c.p.x, there := choose.near(c)):
         return False
     arrays = split(there, c.p.inputs)
     v = np.where(c.finite, 1.0, 0.0)
@@ -108,8 +94,8 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
         return False
     if any(a.dtype.kind == "c" for a in arrays) or c.p.subject.given or not arrays[0].size:
         return False
-    usual = [_values(c, k, intervals[k] if intervals else None) for k in range(len(arrays))]
-    points = usual if intervals else [np.concatenate([v, *_extremes(c)]) for v in usual]
+    usual = [choose.values(c, k, intervals[k] if intervals else None) for k in range(len(arrays))]
+    points = usual if intervals else [np.concatenate([v, *choose.extremes(c)]) for v in usual]
     if len(points) == 1:  # several inputs meet in other ways when their points come again; one says no more
         points = [np.array(sorted({*points[0].tolist()}))]
     points = [c.rng.permutation(v) for v in points]
@@ -248,8 +234,8 @@ def _within_shape(c: Checker, report: Any, k: int) -> None:
     n, block = stop - start, Block(start, stop, "elementwise")
     if not (c.alike(block) and c.by_element([block])):
         block.mode = "directions" if n > 1 else "columns"
-    whole, *others = _extremes(c)
-    usual = np.unique(np.concatenate([_values(c, k, None), whole]))
+    whole, *others = choose.extremes(c)
+    usual = np.unique(np.concatenate([choose.values(c, k, None), whole]))
     usual = c.rng.permutation(usual[:: -(-usual.size // (ROUNDS * n))])  # of all sizes, however few
     groups = [usual[i : i + n] for i in range(0, usual.size, n)]
     for some in (*groups, *others):  # the others by themselves: a sum of large terms hides small ones
@@ -361,32 +347,6 @@ def _separable(c: Checker, start: int, stop: int) -> bool:
     return bool(np.all((off <= bar) | ~c.finite) and np.any(moved > 100 * bar))
 
 
-def _values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
-    """Choose points for an input, in random order so that several inputs meet in many ways."""
-    if interval is not None:
-        return c.rng.permutation(_within(*interval))
-    x = np.abs(np.asarray(c.p.native[k], np.float64).reshape(-1))
-    x = x[np.isfinite(x) & (x > 0)]
-    size = median(x) if x.size else 1.0
-    few = 1 if c.p.native[k].ndim else 2  # numbers are checked in a few milliseconds
-    mags = np.concatenate([MAGNITUDES[::few], size * np.array([1 / 30, 0.2, 0.5, 2, 5])])
-    mags = mags[mags <= max(40.0, 5 * size)]
-    if np.finfo(c.p.native[k].dtype).eps > 1e-4:  # float16 cannot hold what exp makes of more
-        mags = mags[mags <= 8]
-    points = np.concatenate([mags, -mags]) * c.rng.uniform(0.95, 1.05, 2 * mags.size)
-    return c.rng.permutation(np.resize(points, max(POINTS, points.size)))
-
-
-def _extremes(c: Checker) -> list[Array]:
-    """Choose points that a rule may have forgotten: whole, tiny and large ones, each size by itself."""
-    info = [np.finfo(a.dtype) for a in c.p.native]
-    half = max(i.eps for i in info) > 1e-4  # float16 cannot hold what exp makes of more than 8
-    tiny = [m for m in TINY if m > max(i.tiny for i in info)]
-    whole = [m for m in WHOLE if not half or m <= 8]
-    sizes = [g * c.rng.uniform(0.9, 1.1, len(g)) for g in (tiny, *(() if half else LARGE))]
-    return [np.concatenate([g, -g[g > 0]]) for g in (np.array(whole), *sizes)]
-
-
 def _stretched(c: Checker, report: Any) -> bool:
     """Try many points at once where a sum over elements takes vectors of any length."""
     arrays = c.p.native
@@ -394,8 +354,8 @@ def _stretched(c: Checker, report: Any) -> bool:
         return False
     if not all(leaf.varied for leaf in c.p.subject.leaves):  # something else may have to fit
         return False
-    whole, *others = _extremes(c)
-    usual = [np.concatenate([_values(c, k, None), whole]) for k in range(len(arrays))]
+    whole, *others = choose.extremes(c)
+    usual = [np.concatenate([choose.values(c, k, None), whole]) for k in range(len(arrays))]
     usual = [np.unique(v) for v in usual] if len(usual) == 1 else usual  # equals may be ties
     if not _summed(c, report, [c.rng.permutation(v) for v in usual], True):
         return False
@@ -421,34 +381,3 @@ def _summed(c: Checker, report: Any, points: list[Array], move: bool = False) ->
     problem = displaced(other) if move and not report.wrong else None
     report.problems += [problem] if problem else []
     return True
-
-
-def _within(low: float, high: float) -> Array:
-    """Points of an interval: its ends, evenly, and closer and closer to zero and to the ends."""
-    low, high = max(low, -1e6), min(high, 1e6)
-    even = np.linspace(low, high, POINTS // 2)
-    mags = np.geomspace(1e-6, max(abs(low), abs(high), 1e-5), POINTS // 4)
-    near = np.concatenate([mags, -mags])
-    near = near[(near >= low) & (near <= high)]
-    ends = (high - low) * np.geomspace(1e-6, 0.1, 8)
-    return np.resize(np.concatenate([even, near, low + ends, high - ends])[:POINTS], POINTS)
-
-
-def _intervals(c: Checker, domain: Any) -> list[tuple[float, float]]:
-    """Read ``domain=``: one interval for all inputs, or one for each."""
-    pairs = [domain] * len(c.p.native) if np.ndim(domain) == 1 else list(domain)
-    if len(pairs) != len(c.p.native) or any(len(p) != 2 or not p[0] < p[1] for p in pairs):
-        raise ValueError(
-            f"gradcheck: domain={domain!r}; wanted (lo, hi), or one such pair for each of {len(c.p.native)} inputs"
-        )
-    return [(float(a), float(b)) for a, b in pairs]
-
-
-def _drawn(c: Checker, intervals: list[tuple[float, float]], corner: float | None) -> Array:
-    """Draw every element from its interval, or all of them near one place of it."""
-    parts = []
-    for array, (low, high) in zip(c.p.native, intervals, strict=True):
-        n = array.size * (2 if array.dtype.kind == "c" else 1)
-        near = None if corner is None else low + (high - low) * (corner + c.rng.uniform(-0.04, 0.04, n))
-        parts.append(c.rng.choice(_within(low, high), n) if near is None else near)
-    return np.concatenate(parts).astype(c.p.x.dtype)
