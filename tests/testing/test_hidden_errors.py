@@ -451,3 +451,35 @@ def test_a_loop_that_may_not_end_is_not_tried_where_nobody_asked() -> None:
     assert all(map(may_not_end, (root, outer, lambda x: outer(x), functools.partial(outer), Solver(), Solver().step)))
     assert not any(map(may_not_end, (loop, _math_softplus, math.sin, np.sin, tg.softplus, lambda x: math.sin(loop(x)))))
     assert gradcheck(outer, 2.0, vjp=lambda g, x: g / math.sqrt(x)).probed <= 1
+
+
+@pytest.mark.parametrize("bound", [-1.0, 0.0, 1.0])
+def test_wrong_by_one_input_where_another_is_below(bound: float) -> None:
+    """Of one input more than half of the other points are open at a glance, of the other few are."""
+
+    def vjp(g: Any, x: Any, y: Any) -> Any:
+        r = np.hypot(x, y)
+        return g * x / r * np.where(y < bound, 1.1, 1), g * y / r
+
+    inputs = np.array([1.0, 2.0, 0.5, -1.5]), np.array([3.0, 1.5, 2.0, 1.7])
+    assert gradcheck(np.hypot, *inputs, vjp=vjp).verdict == "fail"
+    assert gradcheck(np.hypot, *inputs, vjp=vjp, domain=(2, 9)).verdict == "pass"
+
+
+def _logistic(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_cancels_to_zero_has_a_derivative_below_its_rounding(seed: int) -> None:
+    """Far out log(1 + exp(x)) - x is 0, and so are all differences; the rule is right nevertheless."""
+    report = gradcheck(lambda x: np.logaddexp(0, x) - x, Y, vjp=lambda g, x: -g * _logistic(-x), seed=seed)
+    assert report.verdict == "pass", report
+    report = gradcheck(lambda x: np.maximum(x, 0), Y, vjp=lambda g, x: g * np.where(x > 0, 1, 1e-12), seed=seed)
+    assert report.verdict == "fail"
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x == 0, lambda x: abs(x) < 1e-4, lambda x: x == 1, lambda x: 4 < x < 5])
+def test_a_function_of_python_numbers_is_tried_at_other_numbers(wrong: Callable[[float], bool]) -> None:
+    report = gradcheck(math.atan, 0.7, vjp=lambda g, x: g * (0 if wrong(x) else 1 / (1 + x * x)))
+    assert report.verdict == "fail"

@@ -158,7 +158,7 @@ class Checker:
         if not blocks:
             return
         lanes = [a for b in blocks for a in self._lanes(b)]
-        samples = [self._element_samples(a, self.unit) for a in lanes]
+        samples = _alike([self._element_samples(a, self.unit) for a in lanes])
         estimates = _parts_of(estimate(join(samples)), lanes)
         found = [self._element_entries(*each, roughly) for each in zip(lanes, samples, estimates, strict=True)]
         for b in blocks:
@@ -257,7 +257,8 @@ class Checker:
         part = slice(a.block.start + a.part, a.block.stop, a.block.per)
         u[part] = unit[part]
         few = self._shorter(a)
-        s = few.ladder(u, self.whole, a.keep) if few else self.p.ladder(u, self.steps, a.keep, alike=True)
+        steps = self.steps if self.affordable or not few else self.whole  # of so few it costs nothing
+        s = few.ladder(u, steps, a.keep) if few else self.p.ladder(u, steps, a.keep, alike=True)
         s.unit = unit[a.coordinate]
         return s
 
@@ -416,6 +417,12 @@ def _poor(e: Estimate) -> Array:
 
 def _pick(e: Estimate, lanes: Array | slice) -> Estimate:
     return Estimate(**{name: value[lanes] for name, value in vars(e).items()})
+
+
+def _alike(samples: list[Samples]) -> list[Samples]:
+    """Keep the steps that all have."""
+    least = min((s.steps for s in samples), key=len)
+    return [s if len(s.steps) == len(least) else s.only(np.isin(s.steps, least)) for s in samples]
 
 
 def _parts_of(e: Estimate, lanes: list[Lanes]) -> list[Estimate]:

@@ -102,6 +102,8 @@ def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
     if not good.all():
         # Zero may be 1 - 1: rounding in the rule, in whose arithmetic the others of its terms are no smaller.
         lost = (analytic == 0) & (np.abs(e.value) <= 4 * e.eps * e.span)
+        # So may a function that never changes be: log(exp(x) + 1) - x, whose terms have slopes of about 1.
+        lost |= (e.value == 0) & (np.abs(analytic) <= 4 * e.eps * np.fmax(e.span, 1))
         huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
         near = (e.bar > 0.05 * size) & (np.abs(analytic - e.value) <= 4 * tol)
         status = np.where((status == WRONG) & (lost | huge | near), UNSURE, status)

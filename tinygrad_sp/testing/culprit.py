@@ -21,7 +21,7 @@ from .derivatives import Derivatives
 from .directions import seems_right
 from .precise import AFFORDABLE, Precise
 from .report import Report, Row, number
-from .subject import TensorSubject
+from .subject import TensorSubject, theirs
 
 LIMIT = 100  # applications looked at, every op at least once
 
@@ -180,7 +180,7 @@ def _blame(
         brief = numbers and a.array(i).size > AFFORDABLE
         report = check(a.by(i), order, tuple(modes), domain, seed=seed, brief=brief)
     except Exception as error:
-        return _said(a, i, f"raised {type(error).__name__}: {error}", order)
+        return _said(a, i, f"raised {type(error).__name__}: {error}", order) if theirs(error) else None
     return _from(a, i, report, order) if report.verdict == "fail" else None
 
 

@@ -34,7 +34,7 @@ def displaced(c: Checker) -> Problem | None:
         if not np.allclose(there, f, rtol=SAME, atol=0, equal_nan=True):
             return None
         found = p.subject.pull(moved, side.cotangents(v))
-        if any(g is None for g in found):
+        if any(np.shape(g) != a.shape for g, a in zip(found, moved, strict=True)):
             return None
         after = lanes_of([np.asarray(g) for g in found]).astype(np.float64).reshape(-1, n)
         bad = np.abs(after - before[:, o]) > 16 * slack[:, o] + APART * np.abs(before[:, o])

@@ -18,6 +18,7 @@ TINY = (1e-9, 1e-7, 1e-5, 1e-4)
 LARGE = ((70.0, 150.0), (500.0, 2e3, 1e4))
 WHOLE = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)  # taken as they are: a rule may be wrong at whole numbers only
 POINTS = 64  # at least
+SINGLY = (1e-5, 3e-3, 0.03, 0.4, 1.3, 3.0, 4.5, 6.0, 13.0, 20.0, 29.0, 37.0)  # for functions that take numbers only
 
 
 def values(c: Checker, k: int, interval: tuple[float, float] | None) -> Array:
@@ -44,6 +45,13 @@ def extremes(c: Checker) -> list[Array]:
     whole = [m for m in WHOLE if not half or m <= 8]
     sizes = [g * c.rng.uniform(0.9, 1.1, len(g)) for g in (tiny, *(() if half else LARGE))]
     return [np.concatenate([g, -g[g > 0]]) for g in (np.array(whole), *sizes)]
+
+
+def few(c: Checker) -> Array:
+    """Choose numbers to be tried one by one; not so many for Tensors, as ops are tried at others by themselves."""
+    sizes = np.array(SINGLY[2::2] if c.p.subject.tensors else SINGLY)
+    jittered = np.outer([1, -1], sizes) * c.rng.uniform(0.9, 1.1, (2, sizes.size))
+    return c.rng.permutation([*jittered.reshape(-1), 0.0, 1.0, -1.0, 2.0])
 
 
 def _within(low: float, high: float) -> Array:

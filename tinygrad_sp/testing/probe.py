@@ -28,6 +28,7 @@ from .glance import glance
 from .numeric import EPS64, SMOOTH, ladder
 from .places import displaced
 from .precise import AFFORDABLE, Precise, cast, lanes_of, split
+from .subject import theirs
 
 Array = NDArray[Any]
 
@@ -35,11 +36,11 @@ CORNERS = (0.95, 0.05, 0.7)  # of the way from end to end, for all elements at o
 DRAWN = 12
 ROUNDS = 24  # of values that are tried in the place of the given ones
 BATCH, BATCHES = 8, 2  # wrong ones that are looked at again at once, and how often
-SINGLY = (0.03, 0.4, 1.3, 3.0, 6.0, 13.0, 20.0, 29.0)  # for functions that take numbers only, one by one
 STEP = 2.0**-16  # relative
 SEEMS = 1e-5  # relative: what differences of such steps tell for sure
 CLEAR = 10  # tolerances by which a rule must be off where nobody asked
 ROUNDED = 1e-8  # relative errors that are nobody's question
+UNTRIED = "not all other points could be tried"
 STAIRS = 1e4  # values from which a staircase may look smooth
 
 
@@ -114,8 +115,7 @@ def _each(c: Checker, report: Any, intervals: list[tuple[float, float]] | None) 
 
 def _singly(c: Checker, report: Any) -> None:
     """Look roughly at some numbers, one by one, and closely where a derivative seems wrong."""
-    some = np.array([*SINGLY, *(-m for m in SINGLY)])
-    points = [c.rng.permutation(some) * c.rng.uniform(0.9, 1.1, some.size) for _ in c.p.native]
+    points = [choose.few(c) for _ in c.p.native]
     for x in np.stack(points, axis=-1).astype(c.p.x.dtype):
         if not report.wrong and _seems_wrong(c, x):
             _point(c, report, x)
@@ -129,7 +129,7 @@ def _seems_wrong(c: Checker, x: Array) -> bool:
         found = lanes_of([np.asarray(g, float) for g in c.p.subject.pull(arrays, side.cotangents(v))])
     except Exception:
         return False
-    for i, step in enumerate(STEP * np.abs(x)):
+    for i, step in enumerate(STEP * np.where(x == 0, 1, np.fmax(np.abs(x), 1e-3))):
         u = np.where(np.arange(x.size) == i, step, 0)
         above, below = c.p.at(x + u), c.p.at(x - u)
         slope, rounding = (above - below) @ v / (2 * step), EPS64 * np.abs(above) @ v / step
@@ -147,11 +147,18 @@ def _tried(c: Checker, report: Any, points: list[Array], asked: bool) -> bool:
             return False
         entries = _by_element(other, blocks)
         problem = displaced(other) if c.p.native[0].ndim else None
-    except Exception:
+    except Exception as error:
+        _failed(report, error)
         return False
     _note(c, *_as_given(c, other, entries, asked), report, asked)
     report.problems += [problem] if problem else []
     return True
+
+
+def _failed(report: Any, error: Exception) -> None:
+    """Say so if it is not what is under test that refuses other points."""
+    if not theirs(error):
+        report.notes.append(f"{UNTRIED}: {type(error).__name__}: {error}")
 
 
 def _every(c: Checker, other: Checker) -> list[Block]:
@@ -213,7 +220,8 @@ def _point(c: Checker, report: Any, x: Array, asked: bool = False, among: Block 
             return
         block = among or Block(0, other.p.n, "directions" if other.p.n > 1 else "columns")
         entries = _block(other, block)
-    except Exception:
+    except Exception as error:
+        _failed(report, error)
         return
     _note(c, other, entries, report, asked, among is None)
 
@@ -369,7 +377,8 @@ def _summed(c: Checker, report: Any, points: list[Array], move: bool = False) ->
     """Compare at a vector of other points (and move them); say whether that was possible."""
     try:
         other = _another(c, [v.astype(a.dtype) for v, a in zip(points, c.p.native, strict=True)])
-    except Exception:
+    except Exception as error:
+        _failed(report, error)
         return False
     if other is None or not other.finite.all() or not np.isfinite(other.d.pull(other.p.asked)[0]).all():
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -317,6 +318,15 @@ class GivenSubject(Subject):
     def puller(self, arrays: Sequence[Array]) -> Pull:  # noqa: ARG002
         """Give the same numbers, whatever the cotangent."""
         return lambda _cotangents: list(self.numbers)
+
+
+def theirs(error: Exception) -> bool:
+    """Whether an error was raised by what is under test; if not, it is an error of the checker.
+
+    >>> theirs(ValueError("never raised"))
+    False
+    """
+    return any(frame.f_code.co_filename == __file__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 class WrongGradients(Exception):
