@@ -12,6 +12,7 @@ from tinygrad_sp.testing import gradcheck
 
 sys.path.insert(0, str(Path(__file__).parent))
 import corpus
+import corpus_alike
 import corpus_edges
 import corpus_traps
 
@@ -23,13 +24,17 @@ def _verdict(case: corpus.Case) -> tuple[str, str]:
     return report.verdict, str(report)
 
 
-@pytest.mark.parametrize("case", corpus.WRONG + corpus_traps.WRONG + corpus_edges.WRONG, ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case", corpus.WRONG + corpus_traps.WRONG + corpus_edges.WRONG + corpus_alike.WRONG, ids=lambda c: c.name
+)
 def test_wrong_is_found(case: corpus.Case) -> None:
     verdict, text = _verdict(case)
     assert verdict == "fail", text
 
 
-@pytest.mark.parametrize("case", corpus.RIGHT + corpus_traps.RIGHT + corpus_edges.RIGHT, ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case", corpus.RIGHT + corpus_traps.RIGHT + corpus_edges.RIGHT + corpus_alike.RIGHT, ids=lambda c: c.name
+)
 def test_right_is_left_in_peace(case: corpus.Case) -> None:
     verdict, text = _verdict(case)
     assert verdict == "pass", text

@@ -26,7 +26,8 @@ from .forward import forward
 from .precise import Analytic, Precise, identical, lanes_of
 from .report import Report, plural
 from .subject import GivenSubject, PairSubject, Subject, TensorSubject
-from .ties import together
+from .ties import tied
+from .together import equals, together
 
 Array = NDArray[Any]
 
@@ -290,8 +291,8 @@ def _numbers(c: Checker, report: Report, detail: str, brief: bool) -> None:
     if not brief:
         write(c, report, blocks)
     found = join_entries([b.entries for b in blocks]) if blocks else None
-    tied = together(c, found) if found else None
-    summarise(c, report, join_entries([found, tied]) if found and tied else found, blocks)
+    several = [together(c, found), None if all(b.mode == "elementwise" for b in blocks) else equals(c)] if found else []
+    summarise(c, report, join_entries([found, *(e for e in several if e)]) if found else None, blocks)
 
 
 def _noise(entries: Entries) -> float:
@@ -315,6 +316,7 @@ def _native(c: Checker, report: Report) -> None:
     best, _ = c.d.pull(v)
     if (np.abs(got - best) <= ALIKE * np.abs(best)).all():
         return
+    equal = tied(p) >= 0  # how these are ordered may be another in every precision
     for k, (leaf, native) in enumerate(zip(p.subject.varied, p.native, strict=True)):
         part = slice(int(p.edges[k]), int(p.edges[k + 1]))
         a, b = got[part], best[part]
@@ -325,7 +327,7 @@ def _native(c: Checker, report: Report) -> None:
         x = np.abs(p.x[part].astype(np.float64))
         natural = np.max(np.abs(p.f[finite]), initial=0.0) / np.where(x > 0, x, 1)
         slack = np.fmax(max(4 * np.sqrt(eps), ALIKE) * np.fmax(np.abs(b), scale), max(64 * eps, 1e-12) * natural)
-        lost = representable & ~(np.abs(a - b) <= slack)
+        lost = representable & ~(np.abs(a - b) <= slack) & ~equal[part]
         if (lost & ~np.isfinite(a)).any() or (lost.any() and _well_conditioned(p, own, eps)):
             i = int(np.flatnonzero(lost)[0])
             text = f"in {native.dtype} the gradient of {leaf.name} is {a[i]:.6g}; computed wider it is {b[i]:.6g}"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .numeric import EPS64, INFINITE, JUMP, KINK, SMOOTH, TINY, UNDEFINED, Estimate, finite_part
+from .numeric import CONSTANT, EPS64, INFINITE, JUMP, KINK, SMOOTH, TINY, UNDEFINED, Estimate, finite_part
 
 Array = NDArray[Any]
 
@@ -98,15 +98,17 @@ def judge(analytic: Array, slack: Array, e: Estimate) -> Array:
     good = np.abs(analytic - e.value) <= tol
     size = np.fmax(np.abs(analytic), np.abs(e.value))
     vague = (e.bar > 0.05 * size) & (e.bar > 1e-6 * e.span) & (e.span > 0)
+    vague &= ~((e.value == 0) & (e.bar <= CONSTANT * e.eps))  # that is what a constant may do
     status = np.where(good, np.where(vague, UNSURE, RIGHT), WRONG)
     if not good.all():
         # Zero may be 1 - 1: rounding in the rule, in whose arithmetic the others of its terms are no smaller.
         lost = (analytic == 0) & (np.abs(e.value) <= 4 * e.eps * e.span)
-        # So may a function that never changes be: log(exp(x) + 1) - x, whose terms have slopes of about 1.
-        lost |= (e.value == 0) & (np.abs(analytic) <= 4 * e.eps * np.fmax(e.span, 1))
         huge = np.isinf(analytic) & (np.abs(e.value) > 1e300)
         near = (e.bar > 0.05 * size) & (np.abs(analytic - e.value) <= 4 * tol)
         status = np.where((status == WRONG) & (lost | huge | near), UNSURE, status)
+        # A function that never changes may be 1 - 1 too: log(exp(x) + 1) - x, whose terms have slopes of about 1.
+        still = (e.value == 0) & (np.abs(analytic) <= 4 * e.eps * np.fmax(e.span, 1))
+        status = np.where((status == WRONG) & still, RIGHT, status)
     if (e.kind == SMOOTH).all():
         return status
     low, high = np.fmin(e.left, e.right), np.fmax(e.left, e.right)

@@ -26,6 +26,8 @@ ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function 
 ORDER = (0, 1, 2, 0, 2, 1)  # of the questions that are asked again; the first had been answered before
 STATE = "the same question asked twice gets two answers: the derivative keeps state or is random"
 
+LEFT = "if the function is applied elsewhere before its gradient is asked for, that is another: it reads what was left"
+
 
 @dataclass
 class Problem:
@@ -105,17 +107,18 @@ def _conduct(p: Precise, v: Array, first: list[Any], rng: np.random.Generator) -
     questions = ((here, v), (here, w), (there, v))
     answers: list[Any] = [first, None, None]
     last: Any = None
-    for i in ORDER if p.n <= AFFORDABLE else ORDER[:4]:
+    order = ORDER if p.n <= AFFORDABLE else ORDER[:4]
+    for k, i in enumerate(order, 1):
         x, cotangent = questions[i]
-        found = p.subject.pull([a.copy() for a in x], split(cotangent, p.out))
+        between = [a.copy() for a in there] if k == len(order) else None  # a rule may read what was applied last
+        found = p.subject.pull([a.copy() for a in x], split(cotangent, p.out), between)
         if last is not None and not _same(last[0], last[1]):
             return [Problem("state", "asking for a second gradient changed the first: they share a buffer")]
         last = found, _copies(found)
         if answers[i] is None:
             answers[i] = last[1]
         elif not _near(answers[i], found):
-            text = _two_answers(p, v, found, answers[0]) if i == 0 else STATE
-            return [Problem("state", text)]
+            return [Problem("state", LEFT if between else _two_answers(p, v, found, answers[0]) if i == 0 else STATE)]
         if i == 2:
             p.subject.call([a.copy() for a in there])
     p.one_gradient = _near(answers[0], answers[2])
@@ -211,13 +214,16 @@ def _no_sum(
 def _rounding(p: Precise, some: Array, both: Array, parts: Array, eps: float) -> Array:
     """Bound the rounding in the answers to a few sums of cotangents and to their parts: terms of a rule may cancel.
 
-    By what multiples next to one change, and by how far off a lower precision is.
+    By what multiples next to one change, by how far off a lower precision is, and by what terms as large as the
+    results are rounded: all of them may cancel, as in solve(a, a).
     """
     a, d = p.best, Derivatives(p)
     weight = np.fmax(np.abs(some).sum(axis=1)[:, None], EPS64)
     changed = (wobble(lambda t: [a.pull(v * t) for v in both], eps) / weight).max(axis=0) * weight
     slack, slacks = (np.array([d.pull(v)[1] for v in cotangents]) for cotangents in (both, parts))
-    return np.asarray(np.fmax(changed, slack + np.abs(some) @ slacks))
+    x, terms = np.abs(p.x).astype(np.float64), np.abs(both) @ np.abs(finite_part(p.f)).astype(np.float64)
+    terms = 64 * eps * terms[:, None] / np.where(x > 0, x, x.max() or 1)
+    return np.asarray(np.fmax(np.fmax(changed, terms), slack + np.abs(some) @ slacks))
 
 
 def where(p: Precise, coordinate: int) -> str:

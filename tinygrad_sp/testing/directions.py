@@ -49,10 +49,10 @@ def directions(c: Checker, b: Block, samples: bool = True) -> Entries:
         if not c.patient and (seen := at_a_glance(c, u, rows, names)):
             found.append(seen)
             continue
-        near, e = c, _compare(c, u, rows, names)
+        near, e = c, compare(c, u, rows, names)
         if _vague(e):
             near = _nearer(c) or c
-            e = _compare(near, u, rows, names, ALL if c.affordable else FEW)
+            e = compare(near, u, rows, names, ALL if c.affordable else FEW)
         found.append(e)
         if (e.status == WRONG).any():
             found[-1:] = _find(near, u, rows, names, e)
@@ -115,7 +115,7 @@ def _direction(c: Checker, b: Block, mask: Array) -> Array:
     return u
 
 
-def _compare(c: Checker, u: Array, rows: Array, names: Array, some: slice = ALL, factor: float = 1.0) -> Entries:
+def compare(c: Checker, u: Array, rows: Array, names: Array, some: slice = ALL, factor: float = 1.0) -> Entries:
     """Compare along one direction, at some steps, for a few sums of outputs; `factor` moves them, not the answer."""
     s = c.p.ladder(u * factor, c.steps[some], weights=rows)
     s.unit = s.unit * factor
@@ -156,7 +156,7 @@ def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> 
     kept: list[Entries] = []
     u = u.copy()
     for _ in range(ASIDE):
-        again = _compare(c, u, rows, names, factor=0.75)
+        again = compare(c, u, rows, names, factor=0.75)
         wrong = both_wrong(first, again)
         if not (wrong == WRONG).any():
             first.status = wrong
@@ -169,7 +169,7 @@ def _pursue(c: Checker, u: Array, rows: Array, names: Array, first: Entries) -> 
             first.status = np.where((wrong == WRONG) & _wide(first) & (first.excess < CLEAR), UNSURE, wrong)
             return [*kept, first]
         u[i] = 0
-        first = _compare(c, u, rows, names)
+        first = compare(c, u, rows, names)
         if not (first.status == WRONG).any():
             return [*kept, first]
     if not any((e.status == WRONG).any() for e in kept):  # nothing but kinks so far: who knows
@@ -235,7 +235,7 @@ def _around(c: Checker, u: Array, row: Array, active: Array, total: float, off: 
 
 def _off(c: Checker, u: Array, row: Array) -> float:
     """Say by how much the rule is off along a direction."""
-    e = _compare(c, u, row, np.array([-1]), slice(3, 9))
+    e = compare(c, u, row, np.array([-1]), slice(3, 9))
     off = float(e.analytic[0] - e.estimate.value[0])
     return off if np.isfinite(off) else np.inf
 

@@ -28,14 +28,14 @@ FAR = 2.0**-16  # steps at least this large look past the near samples
 
 
 def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
-    """Judge lanes that seem wrong once more, knowing what rounding does in a lower precision."""
+    """Judge lanes that seem wrong once more, knowing what rounding does in a lower precision.
+
+    If the function takes no lower one, what may be rounding is taken to be.
+    """
     wrong = (first.status == WRONG) & (e.kind == SMOOTH)
     if not wrong.any():
         return
-    low = copy.copy(c)
-    low.p = c.p.lowered()
-    if not c.affordable:  # in float32 there is nothing to see at the smallest steps
-        low.steps = c.steps[:8]
+    low = _lower(c)
     flat = wrong & (e.value == 0)
     if flat.any():
         _flat(c, low, flat, e, again)
@@ -50,17 +50,29 @@ def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
     first.status = np.where(grainy, UNSURE, first.status)  # a fine staircase, or float32 inside? who knows
 
 
+def _lower(c: Any) -> Any:
+    """Make the same check in the next lower precision, if the function takes that."""
+    p = c.p.lowered()
+    if p is None:
+        return None
+    low = copy.copy(c)
+    low.p = p
+    if not c.affordable:  # in float32 there is nothing to see at the smallest steps
+        low.steps = c.steps[:8]
+    return low
+
+
 def _flat(c: Any, low: Any, flat: Array, e: Estimate, again: Again) -> None:
     """Widen the bars of lanes that are flat only because their slope is below their rounding.
 
     The ladder that saw most doesn't count: it may have met the rounding of a last factor instead of that of terms
     before it.
     """
-    eps = float(low.p.eps.max(initial=0.0))
+    eps = float(low.p.eps.max(initial=0.0)) if low else 0.0
     reaches: list[Array] = []
     for unit in _farther(c.unit):
         high = estimate(again(c, unit))
-        steps = estimate(again(low, unit.astype(low.p.x.dtype))).quantum
+        steps = estimate(again(low, unit.astype(low.p.x.dtype))).quantum if low else np.inf
         apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
         reaches.append(np.where(flat & (high.quantum > 0) & apart, high.reach, np.inf))
     least, second = np.sort(reaches, axis=0)[:2]
@@ -94,7 +106,9 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
     far = estimate(near.only(near.steps >= FAR * min(1.0, RATIO * near.steps[0])))
     tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
     fits = wrong & (np.abs(first.analytic - far.value) <= tol)
-    moved = _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value) | (fits & (not c.strict))
+    moved = fits & (low is None or not c.strict)
+    if low:
+        moved |= _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value)
     for name in ("value", "bar"):
         setattr(e, name, np.where(fits & moved, getattr(far, name), getattr(e, name)))
     e.bar = np.where(fits & moved, np.fmax(e.bar, tol / SAFETY), e.bar)

@@ -15,7 +15,7 @@ from .numeric import KINDS, SMOOTH, median
 from .precise import Precise, coordinates
 from .report import InputReport, Report, Row, plural
 from .subject import Subject
-from .ties import TOGETHER
+from .together import TOGETHER
 
 Array = NDArray[Any]
 
@@ -78,7 +78,7 @@ def summarise(c: Checker, report: Report, e: Entries | None, blocks: list[Block]
 def row(c: Checker, e: Entries, i: int) -> Row:
     """Describe one comparison."""
     at, lane, s = int(e.coordinate[i]), int(e.lane[i]), e.estimate
-    many = "the elements at kinks, together" if at == TOGETHER else "a direction through many elements"
+    many = "the elements at kinks, or equal ones, together" if at == TOGETHER else "a direction through many elements"
     place = where(c.p, at) if at >= 0 else many
     if lane >= 0:
         output = _output_name(c.p, lane)

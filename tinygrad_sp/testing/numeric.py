@@ -25,6 +25,7 @@ Array = NDArray[Any]
 RATIO = 4.0  # between neighbouring steps
 NEAREST = 7  # steps at which a kink is to look like one
 DEPTH = 5  # estimates in a row of the extrapolation table
+CONSTANT = 1e4  # units of rounding by which a constant may move
 EPS64 = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -288,11 +289,28 @@ def estimate(s: Samples) -> Estimate:
             noise=noise[-1].astype(np.float64),
             far=np.abs(s.far[0]).astype(np.float64),
         )
+        odd &= ~_settle_constants(s, e, odd)
         look = np.flatnonzero(odd)
         if look.size:
             rounding = np.abs(_ratio(s.eps * s.size, s))  # a jump is not noise, though it looks like it
             _one_sided(s.take(look), np.where(leap, rounding, resolution)[:, look], e, look, leap[look])
     return e
+
+
+def _settle_constants(s: Samples, e: Estimate, odd: Array) -> Array:
+    """Say that lanes that only rounding moves have no slope but that of terms that cancel; and which these are.
+
+    A sum of deviations from the mean, say: what its terms are is not known, so their slopes are taken to be about 1.
+    """
+    change = s.change.max(axis=0)
+    still = change <= CONSTANT * s.eps * np.minimum(s.far[0], 1)  # False where NaN; sin(1e20) is no constant
+    still &= odd | ~(e.bar < 0.05 * np.abs(e.value))
+    still &= change > 0
+    if still.any():
+        bar = CONSTANT * e.eps
+        for name, value in (("value", 0.0), ("bar", bar), ("kind", SMOOTH), ("span", np.fmax(e.span, 1))):
+            setattr(e, name, np.where(still, value, getattr(e, name)))
+    return np.asarray(still)
 
 
 def _reach(s: Samples, quantum: Array) -> Array:

@@ -141,12 +141,17 @@ class Precise:
         """List the dtypes that the analytic side may be evaluated in: None is the inputs' own."""
         return list(dict.fromkeys((self.work, np.float64, *([np.float32] if self.n <= AFFORDABLE else []), None)))
 
-    def lowered(self) -> Precise:
-        """See the same function in the next lower precision."""
+    def lowered(self) -> Precise | None:
+        """See the same function in the next lower precision, if it takes that."""
         lower = copy.copy(self)
         lower.work = np.float64 if self.work is np.longdouble else np.float32
         lower.inputs = [cast(a, lower.work) for a in self.native]
-        lower.outputs = self.subject.call([a.copy() for a in lower.inputs])
+        try:
+            lower.outputs = self.subject.call([a.copy() for a in lower.inputs])
+        except Exception:
+            return None
+        if [a.shape for a in lower.outputs] != [a.shape for a in self.out]:
+            return None
         lower.f, lower.x = lanes_of(lower.outputs).copy(), lanes_of(lower.inputs).copy()
         lower.eps, lower.floor = _rounding(lower.outputs), np.zeros_like(self.floor)
         return lower

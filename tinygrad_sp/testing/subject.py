@@ -120,11 +120,16 @@ class Subject:
         """Get the map from cotangents of the outputs to cotangents of the varied inputs, at a point."""
         raise NotImplementedError
 
-    def pull(self, arrays: Sequence[Array], cotangents: list[Array]) -> list[Any]:
-        """Pull cotangents back at a point."""
+    def pull(
+        self, arrays: Sequence[Array], cotangents: list[Array], between: Sequence[Array] | None = None
+    ) -> list[Any]:
+        """Pull cotangents back at a point; the function may be applied at another point in between."""
         self.pulls += 1
         self.rewind()
-        return self.puller(arrays)(cotangents)
+        pull = self.puller(arrays)
+        if between is not None and not self.generators:
+            self.puller(between)
+        return pull(cotangents)
 
     def push(self, arrays: Sequence[Array], tangents: Sequence[Array]) -> list[Any]:
         """Push tangents forward at a point."""
@@ -222,6 +227,7 @@ class PairSubject(Subject):
             raise TypeError("gradcheck: no vjp was given; write gradcheck(f, x, vjp=lambda g, x: ...)")
         arguments = self.arguments([leaf.dress(a) for leaf, a in zip(self.varied, arrays, strict=True)])
         vjp: Any = self.vjp
+        made: Any = vjp(*arguments) if self.shape == "pullback" else None
 
         def pull(cotangents: list[Array]) -> list[Any]:
             g = self._cotangent(arguments, cotangents)
@@ -230,7 +236,6 @@ class PairSubject(Subject):
             elif self.shape == "with out":
                 found = vjp(g, self.f(*arguments), *arguments)
             else:
-                made = vjp(*arguments)
                 found = (made[1] if isinstance(made, tuple) else made)(g)
             return self._sorted(found)
 

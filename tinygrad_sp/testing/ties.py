@@ -1,53 +1,75 @@
-"""Elements at kinks, moved together.
+"""Elements that are equal: what order they are in is the rule's choice.
 
-At a tie each element has a kink, and anything between its two slopes is right for it alone.  But if all tied
-elements rise together, the largest of them rises as they do: to give each of them the whole cotangent, or none
-of them any, is wrong.
+Of two that are equal each has a kink.  Of three the one in the middle stays where it is, whichever moves by itself: no
+slope tells of the rule that moves it.  A rule is right there if it lies between the slopes at points nearby at which no
+elements are equal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import Checker
-from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
-from .numeric import KINK, estimate, plain
+from .compare import RIGHT, WRONG, Entries
+from .numeric import KINK
+from .precise import Precise
 
 Array = NDArray[Any]
 
-TOGETHER = -2  # in place of a coordinate
+ORDERS = 64  # of equal elements that are tried at most
+APART = 2.0**-16  # relative: by how much they are moved for that
+CLOSE = 2.0**-32  # ... and then each, to differentiate
+NEARBY = 1e-4  # relative: how much slopes may change from here to there
 
 
-def together(c: Checker, found: Entries) -> Entries | None:
-    """Compare along the sum of all elements that are at kinks, for every output with a kink; keep what is decided."""
-    e, single = found.estimate, (found.coordinate >= 0) & (found.lane >= 0)
-    kinks = single & (e.kind == KINK) & (found.status == RIGHT)
-    if not kinks.any():
-        return None
-    unclear = (found.status != RIGHT) | ~(plain(e.kind) | (e.kind == KINK))
-    which = np.unique(found.coordinate[kinks])
-    mine = single & np.isin(found.coordinate, which)
-    several = np.bincount(found.lane[kinks], minlength=c.p.m) > 1
-    lanes = np.setdiff1d(np.flatnonzero(several), found.lane[mine & unclear])
-    if not lanes.size:
-        return None
-    step = e.far[kinks].min().astype(c.unit.dtype)  # on whatever steps they were seen
-    sums = [
-        np.bincount(found.lane[mine], terms[mine], c.p.m)[lanes] * float(step)
-        for terms in (found.analytic, np.abs(found.slack))
-    ]
-    u = np.zeros_like(c.unit)
-    u[which] = step
-    first, second = (_along(c, u, factor, lanes, *sums) for factor in (1.0, 0.75))
-    first.status = both_wrong(first, second)
-    return first.where(first.status != UNSURE) if (first.status == WRONG).any() else None
+def tied(p: Precise) -> Array:
+    """Give coordinates that are equal to others of their input the number of their group; others -1."""
+    found, groups = np.full(p.n, -1), 0
+    for array, start, stop in zip(p.native, p.edges[:-1], p.edges[1:], strict=True):
+        if array.dtype.kind == "f" and array.size > 1:
+            _, which, count = np.unique(array, return_inverse=True, return_counts=True)
+            which = which.reshape(-1)
+            found[start:stop] = np.where(count[which] > 1, groups + which, -1)
+            groups += count.size
+    return found
 
 
-def _along(c: Checker, u: Array, factor: float, lanes: Array, analytic: Array, slack: Array) -> Entries:
-    """Compare on a ladder along `u` that is moved by a factor, which does not change the answer."""
-    s = c.p.ladder(u * factor, c.steps, lanes)
-    s.unit = s.unit * factor
-    return Entries.of(np.full(lanes.size, TOGETHER), lanes, analytic, slack, estimate(s))
+def untie(c: Any, cotangents: Array, first: Entries) -> None:
+    """Take what seems wrong of equal elements for a kink, between the slopes at points where they are in some order."""
+    group = tied(c.p)
+    bad = np.flatnonzero((first.status == WRONG) & (group[first.coordinate] >= 0))
+    if not bad.size:
+        return
+    which, at = np.unique(first.coordinate[bad], return_inverse=True)
+    slopes = np.array([_slopes(c, which, cotangents, x) for x in _ordered(c, group)])[:, at, bad % len(cotangents)]
+    low, high = slopes.min(axis=0), slopes.max(axis=0)
+    bar = NEARBY * np.fmax(np.abs(low), np.abs(high))
+    between = (first.analytic[bad] >= low - bar) & (first.analytic[bad] <= high + bar)
+    some, e = bad[between], first.estimate
+    first.status[some], e.kind[some] = RIGHT, KINK
+    e.left[some], e.right[some], e.side_bar[some] = low[between], high[between], bar[between]
+
+
+def _ordered(c: Any, group: Array) -> Iterator[Array]:
+    """Give points nearby where no elements are equal; each of them takes every place among its equals."""
+    equal = np.flatnonzero(group >= 0)
+    shuffled = c.rng.permutation(equal)
+    shuffled = shuffled[np.argsort(group[shuffled], kind="stable")]
+    _, start, size = np.unique(group[shuffled], return_index=True, return_counts=True)
+    rank, among = np.arange(equal.size) - np.repeat(start, size), np.repeat(size, size)
+    for turn in range(min(int(size.max()), ORDERS)):
+        x = c.p.x.copy()
+        x[shuffled] += c.unit[shuffled] * APART * (1 + (rank + turn) % among / among)
+        yield x
+
+
+def _slopes(c: Any, which: Array, cotangents: Array, x: Array) -> Array:
+    """Differentiate at a point by some coordinates, for every cotangent."""
+    found = np.empty((which.size, len(cotangents)))
+    for k, i in enumerate(which):
+        u = np.where(np.arange(c.p.n) == i, c.unit * CLOSE, 0)
+        found[k] = cotangents @ np.nan_to_num(((c.p.at(x + u) - c.p.at(x - u)) / (2 * u[i])).astype(np.float64))
+    return found
