@@ -291,8 +291,11 @@ def _numbers(c: Checker, report: Report, detail: str, brief: bool) -> None:
     if not brief:
         write(c, report, blocks)
     found = join_entries([b.entries for b in blocks]) if blocks else None
-    several = [together(c, found), None if all(b.mode == "elementwise" for b in blocks) else equals(c)] if found else []
-    summarise(c, report, join_entries([found, *(e for e in several if e)]) if found else None, blocks)
+    if found:
+        alone = all(b.mode == "elementwise" for b in blocks)
+        several = (together(c, found), None if alone else equals(c))
+        found = join_entries([found, *(e for e in several if e)])
+    summarise(c, report, found, blocks)
 
 
 def _noise(entries: Entries) -> float:

@@ -25,7 +25,6 @@ SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (
 ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function does that too; multiples survive it
 ORDER = (0, 1, 2, 0, 2, 1)  # of the questions that are asked again; the first had been answered before
 STATE = "the same question asked twice gets two answers: the derivative keeps state or is random"
-
 LEFT = "if the function is applied elsewhere before its gradient is asked for, that is another: it reads what was left"
 
 

@@ -60,7 +60,7 @@ def equals(c: Checker) -> Entries | None:
 
     Not at a kink of a sum of outputs: each of them has sides of its own.
     """
-    equal = tied(c.p) >= 0
+    equal = tied(c.p) >= 0 if c.affordable else np.zeros(1, bool)
     if not equal.any():
         return None
     u = np.where(equal, c.unit[equal].min(), 0)
