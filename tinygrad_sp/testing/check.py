@@ -19,7 +19,7 @@ from . import probe
 from .blocks import Checker
 from .compare import UNSURE, Entries, join_entries
 from .contract import Problem, contract, where
-from .derivatives import Derivatives
+from .derivatives import ALIKE, Derivatives
 from .directions import directions
 from .findings import conclude, summarise, within, write
 from .forward import forward
@@ -30,8 +30,6 @@ from .ties import tied
 from .together import equals, together
 
 Array = NDArray[Any]
-
-ALIKE = 1e-5  # relative: by so little the gradient in the inputs' own dtype may always be off
 
 
 def gradcheck(

@@ -23,9 +23,12 @@ Array = NDArray[Any]
 MULTIPLES = ((-2.75, 0.0), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0))  # there are no other sums of one number
 SUMS = ((-3.0, 0.5), (1 / 3, 0.7), (1024.0, 0.0), (2.0**-10, 0.0), (0.0, 0.0), (1.0, 1.0))
 ROUNDED = 1e-6  # sums of cotangents may be rounded to float32, if the function does that too; multiples survive it
-ORDER = (0, 1, 2, 0, 2, 1)  # of the questions that are asked again; the first had been answered before
+ORDER = (0, 1, 2, 0, 2)  # of the questions that are asked again; the first had been answered before
 STATE = "the same question asked twice gets two answers: the derivative keeps state or is random"
 LEFT = "if the function is applied elsewhere before its gradient is asked for, that is another: it reads what was left"
+TWICE = "a pull that was made once gives another answer when it is asked again"
+VALUE = "the function has another value when its derivative is asked for"
+CLOSE = 1e-6  # relative to the largest: two ways to compute a value
 
 
 @dataclass
@@ -66,6 +69,9 @@ def _form(p: Precise, v: Array) -> tuple[list[Problem], list[Any]]:
         found += [] if grad is None else _shape_and_dtype(leaf, native, np.asarray(grad))
     if any(not identical(a, b) for a, b in zip(cotangents, before, strict=True)):
         found.append(Problem("in place", "the derivative wrote into its cotangent"))
+    if any(not identical(a, b) for a, b in getattr(subject, "lent", ())):
+        found.append(Problem("in place", "the derivative wrote into the function's result"))
+    found += other_value(p)
     del dressed
     if not p.m and any(g is not None and np.any(np.asarray(g) != 0) for g in grads):
         found.append(Problem("linearity", "the function has no outputs, yet its gradient is not zero"))
@@ -105,23 +111,57 @@ def _conduct(p: Precise, v: Array, first: list[Any], rng: np.random.Generator) -
     here, there = p.native, [_moved(a) for a in p.native]
     questions = ((here, v), (here, w), (there, v))
     answers: list[Any] = [first, None, None]
-    last: Any = None
-    order = ORDER if p.n <= AFFORDABLE else ORDER[:4]
-    for k, i in enumerate(order, 1):
+    given: list[tuple[list[Any], list[Any]]] = []
+    for i in ORDER if p.n <= AFFORDABLE else ORDER[:3]:
         x, cotangent = questions[i]
-        between = [a.copy() for a in there] if k == len(order) else None  # a rule may read what was applied last
-        found = p.subject.pull([a.copy() for a in x], split(cotangent, p.out), between)
-        if last is not None and not _same(last[0], last[1]):
-            return [Problem("state", "asking for a second gradient changed the first: they share a buffer")]
-        last = found, _copies(found)
+        found = p.subject.pull([a.copy() for a in x], split(cotangent, p.out))
+        if not all(_same(*one) for one in given):
+            return [Problem("state", "asking for another gradient changed an earlier one: they share a buffer")]
+        given.append((found, _copies(found)))
         if answers[i] is None:
-            answers[i] = last[1]
+            answers[i] = given[-1][1]
         elif not _near(answers[i], found):
-            return [Problem("state", LEFT if between else _two_answers(p, v, found, answers[0]) if i == 0 else STATE)]
+            return [Problem("state", _two_answers(p, v, found, answers[0]) if i == 0 else STATE)]
         if i == 2:
             p.subject.call([a.copy() for a in there])
     p.one_gradient = _near(answers[0], answers[2])
-    return [] if p.subject.given else _linear(p, w)
+    return _asked_late(p, w, there, answers[1]) or ([] if p.subject.given else _linear(p, w))
+
+
+def _asked_late(p: Precise, w: Array, there: list[Array], answer: list[Any]) -> list[Problem]:
+    """Ask when the function has been applied elsewhere since, and once more; a pull may refuse that, by raising."""
+    subject = p.subject
+    subject.rewind()
+    pull = subject.puller([a.copy() for a in p.native])
+    if not subject.generators:
+        subject.puller([a.copy() for a in there])
+    subject.pulls += 1
+    found = _copies(pull(split(w, p.out)))
+    if not _near(answer, found):
+        return [Problem("state", LEFT)]
+    try:
+        again = pull(split(w, p.out))
+    except Exception:
+        return []
+    return [] if subject.generators or _near(found, again) else [Problem("state", TWICE)]
+
+
+def other_value(p: Precise) -> list[Problem]:
+    """Compare the value that a derivative came with, if it did, with the function's."""
+    returned = p.subject.returned
+    if returned is None or [a.shape for a in returned] != [a.shape for a in p.out]:
+        return []
+    bars = [CLOSE * np.max(np.abs(finite_part(a)), initial=0.0) for a in p.out]
+    if _values_alike(returned, p.out, bars):
+        return []
+    nearby = [p.subject.call([a * (1 + k * np.finfo(a.dtype).eps) for a in p.native]) for k in (-4, -2, 2, 4)]
+    bars = [64 * np.max(np.ptp(a, axis=0), initial=bar) for bar, *a in zip(bars, *nearby, strict=True)]
+    return [] if _values_alike(returned, p.out, bars) else [Problem("value", VALUE)]
+
+
+def _values_alike(a: list[Array], b: list[Array], bars: list[float]) -> bool:
+    each = zip(a, b, bars, strict=True)
+    return all(np.allclose(x, y, rtol=1e3 * np.finfo(y.dtype).eps, atol=bar, equal_nan=True) for x, y, bar in each)
 
 
 def _two_answers(p: Precise, v: Array, ordered: list[Any], first: list[Any]) -> str:

@@ -13,6 +13,8 @@ from .precise import AFFORDABLE, Analytic, Precise, wobble
 Array = NDArray[Any]
 
 KEPT = 4  # gradients of very many elements that are remembered
+REFUSED = 1e-8  # relative: nothing is claimed below where a function takes float64 only: it may be ill-conditioned
+ALIKE = 1e-7  # relative: by so little a derivative in the inputs' own dtype may always be off
 DOUBT = 0.01  # relative errors that a rule's rounding near the point may explain
 NEAR = (-5, -3, -2, 2, 3, 5)  # units in the last place away, where that is measured
 
@@ -51,7 +53,8 @@ class Derivatives:
         """Gradients for a cotangent vector, and the least rounding there may be in them."""
         a = self.best.pull(v)
         found = a.astype(np.float64)
-        return found, finite_part(16 * max(EPS64, float(np.finfo(a.dtype).eps)) * np.abs(found))
+        least = REFUSED if self.p.refused else 16 * max(EPS64, float(np.finfo(a.dtype).eps))
+        return found, finite_part(least * np.abs(found))
 
     def pull(self, v: Array) -> tuple[Array, Array]:
         """Gradients for a cotangent vector, and their slack."""

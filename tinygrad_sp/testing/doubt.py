@@ -24,21 +24,21 @@ Again = Callable[[Any, Array], Samples]  # (checker, unit) -> samples of the sam
 FACTORS = tuple(64 * RATIO ** (-k / 8) for k in range(8)) + tuple(64 * RATIO**k for k in range(1, 10))
 MANY = 200  # leaps from which a staircase may be a number format's: float16 has 512 numbers between 1 and 1.5
 LADDERS = 16  # ... and how many more there may be
+WITHIN = 4  # steps: where a slope would show itself, they grow by 256
+SAME = 0.01  # relative: leaps of two precisions that are of the function itself
 FAR = 2.0**-16  # steps at least this large look past the near samples
 
 
 def reconsider(c: Any, first: Entries, e: Estimate, again: Again) -> None:
-    """Judge lanes that seem wrong once more, knowing what rounding does in a lower precision.
-
-    If the function takes no lower one, what may be rounding is taken to be.
-    """
+    """Judge lanes that seem wrong once more, knowing what rounding does in a lower precision if f takes one."""
     wrong = (first.status == WRONG) & (e.kind == SMOOTH)
     if not wrong.any():
         return
     low = _lower(c)
     flat = wrong & (e.value == 0)
     if flat.any():
-        _flat(c, low, flat, e, again)
+        if low:
+            _flat(c, low, flat, e, again)
         first.status = judge(first.analytic, first.slack, e)
         stairs = flat & (first.status == WRONG) & _on_stairs(again(c, c.unit), e.quantum, first.analytic)
         first.status = np.where(stairs, UNSURE, first.status)
@@ -68,12 +68,11 @@ def _flat(c: Any, low: Any, flat: Array, e: Estimate, again: Again) -> None:
     The ladder that saw most doesn't count: it may have met the rounding of a last factor instead of that of terms
     before it.
     """
-    eps = float(low.p.eps.max(initial=0.0)) if low else 0.0
     reaches: list[Array] = []
     for unit in _farther(c.unit):
         high = estimate(again(c, unit))
-        steps = estimate(again(low, unit.astype(low.p.x.dtype))).quantum if low else np.inf
-        apart = np.abs(steps - high.quantum) > 1e3 * eps * high.quantum
+        steps = estimate(again(low, unit.astype(low.p.x.dtype))).quantum
+        apart = np.abs(steps - high.quantum) > SAME * high.quantum  # leaps of rounding are smaller by powers of ten
         reaches.append(np.where(flat & (high.quantum > 0) & apart, high.reach, np.inf))
     least, second = np.sort(reaches, axis=0)[:2]
     reach = np.where(np.isfinite(second), second, least)
@@ -106,7 +105,8 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
     far = estimate(near.only(near.steps >= FAR * min(1.0, RATIO * near.steps[0])))
     tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
     fits = wrong & (np.abs(first.analytic - far.value) <= tol)
-    moved = fits & (low is None or not c.strict)
+    other = np.abs(e.value - far.value) > 0.5 * np.abs(e.value)
+    moved = fits & (other & _bounded(near) if low is None else not c.strict)
     if low:
         moved |= _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value)
     for name in ("value", "bar"):
@@ -114,6 +114,13 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
     e.bar = np.where(fits & moved, np.fmax(e.bar, tol / SAFETY), e.bar)
     status = judge(first.analytic, first.slack, e)
     first.status = np.where(wrong, np.where((status == WRONG) & moved, UNSURE, status), first.status)
+
+
+def _bounded(s: Samples) -> Array:
+    """Say which lanes move no farther at larger steps than at smaller ones: it is rounding that moves them."""
+    before = np.maximum.accumulate(s.change[::-1])[::-1]  # by how much at this step and all smaller ones
+    still = s.change[:-1] <= 4 * before[1:]
+    return np.asarray((still & (before[1:] > 0)).sum(axis=0) >= WITHIN)
 
 
 def beside_larger(c: Any, first: Entries, e: Estimate, of: float) -> None:
@@ -134,9 +141,8 @@ def _moves(high: Samples, low: Samples, slope: Array) -> Array:
     noise, *_ = noise_of(low)
     high, both = high.only(np.isin(high.steps, low.steps)), np.isin(low.steps, high.steps)
     low, noise = low.only(both), noise[both]
-    allowed = 20 * np.abs(noise / low.far) + 1e-3 * np.abs(slope)
-    apart = np.abs(
-        ((high.plus - high.minus) / (2 * high.far) - (low.plus - low.minus) / (2 * low.far)).astype(np.float64)
-    )
+    slopes, others = ((s.plus - s.minus) / (2 * s.far) for s in (high, low))
+    allowed = 20 * np.abs(noise / low.far) + 1e-3 * np.abs(slope) + SAME * np.abs(slopes)
+    apart = np.abs((slopes - others).astype(np.float64))
     close = (high.steps < 0.1) & (high.steps > RATIO**-16)
     return np.asarray((apart > allowed.astype(np.float64))[close].any(axis=0))

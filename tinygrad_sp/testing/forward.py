@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from .blocks import Checker
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
-from .contract import Problem
-from .derivatives import DOUBT, NEAR, calmer
+from .contract import Problem, other_value
+from .derivatives import ALIKE, DOUBT, NEAR, calmer
 from .findings import row
 from .numeric import EPS64, Samples, estimate, finite_part
-from .precise import Analytic, identical, split, wobble
+from .precise import Analytic, identical, lanes_of, split, wobble
 
 Array = NDArray[Any]
 
@@ -27,7 +27,7 @@ def forward(c: Checker, report: Any, reverse: bool) -> None:
         for _ in range(2):
             u = _tangent(c)
             tangent = side.push(u)
-            problem = _form(side, tangent) or _conduct(c, u)
+            problem = _form(side, tangent) or _conduct(c, u, tangent)
             slack = 64 * _rounding(side, u, tangent) * np.abs(tangent)
             e = _compare(c, u, tangent, slack)
             if (e.status == WRONG).any():
@@ -75,12 +75,14 @@ def _form(side: Analytic, tangent: Array) -> Problem | None:
     return None
 
 
-def _conduct(c: Checker, u: Array) -> Problem | None:
-    """The jvp leaves its inputs alone, and a tangent has the dtype of its output."""
+def _conduct(c: Checker, u: Array, best: Array) -> Problem | None:
+    """The jvp leaves its inputs alone, and a tangent is the same again, of its output's dtype and beside its value."""
     p = c.p
     primals, tangents = [a.copy() for a in p.native], split(u, p.native)
     before = [a.copy() for a in tangents]
-    found = p.subject.push(primals, tangents)
+    p.subject.returned = None
+    found = [a.copy() for a in p.subject.push(primals, tangents)]
+    value = other_value(p)
     for leaf, x, given_x, t, given_t in zip(p.subject.varied, p.native, primals, before, tangents, strict=True):
         if not (identical(x, given_x) and identical(t, given_t)):
             what = "tangent of" if identical(x, given_x) else "input"
@@ -88,6 +90,24 @@ def _conduct(c: Checker, u: Array) -> Problem | None:
     for k, (tangent, out) in enumerate(zip(found, p.out, strict=True)):
         if tangent.dtype != out.dtype and out.ndim:
             return Problem("dtype", f"the tangent of output {k} has dtype {tangent.dtype}; the output has {out.dtype}")
+    again = p.subject.push([a.copy() for a in p.native], [a.copy() for a in before])
+    if not all(np.allclose(a, b, equal_nan=True) for a, b in zip(found, again, strict=True)):
+        return Problem("state", "the jvp gives two tangents for the same question: it keeps state or is random")
+    return value[0] if value else _own_dtype(c, lanes_of(found), best)
+
+
+def _own_dtype(c: Checker, found: Array, best: Array) -> Problem | None:
+    """In the inputs' own dtype the tangents are the same numbers, up to that dtype's rounding."""
+    p, finite = c.p, np.isfinite(found) & c.finite
+    if not finite.any():
+        return None
+    eps = max(float(np.finfo(a.dtype).eps) for a in (*p.native, *p.out))
+    a, b, f = (np.abs(x[finite]).astype(np.float64) for x in (found - best, best, p.f))
+    terms = max(64 * eps, 1e-12) * f.max()  # by which results are off that are rounded to begin with
+    if (a > max(4 * np.sqrt(eps), ALIKE) * b.max() + terms).any():
+        i = int(np.flatnonzero(finite)[a.argmax()])
+        text = f"in {p.native[0].dtype} the tangent of a result is {found[i]:.9g}; computed wider it is {best[i]:.9g}"
+        return Problem("precision", text)
     return None
 
 

@@ -85,6 +85,15 @@ def drawn(c: Checker, intervals: list[tuple[float, float]], corner: float | None
     return np.concatenate(parts).astype(c.p.x.dtype)
 
 
+def beside(c: Checker) -> Array:
+    """Give a point near the given one at which the ends of every array are the same: a rule may remember by them."""
+    x = near(c)
+    for start, stop in zip(c.p.edges[:-1], c.p.edges[1:], strict=True):
+        if stop - start > 2:
+            x[[start, stop - 1]] = c.p.x[[start, stop - 1]]
+    return x
+
+
 def near(c: Checker) -> Array:
     """Give a point near the given one: with the same order and symmetries, but not all elements of an array equal."""
     x: Array = c.p.x * c.p.x.dtype.type(0.875)

@@ -115,6 +115,7 @@ class Precise:
         self.m, self.n = self.f.size, self.x.size
         self.edges = np.cumsum([0, *(coordinates(a) for a in self.native)])
         self.stacks = True  # whether many points may be tried as one longer array
+        self.refused = WIDER and bool(tries) and self.work is not np.longdouble
         self.one_gradient = True  # whether it was seen to be the same at another point, or nobody looked
 
     @cached_property
@@ -151,6 +152,8 @@ class Precise:
         except Exception:
             return None
         if [a.shape for a in lower.outputs] != [a.shape for a in self.out]:
+            return None
+        if all(a.dtype == b.dtype for a, b in zip(lower.outputs, self.outputs, strict=True)):  # it computes as before
             return None
         lower.f, lower.x = lanes_of(lower.outputs).copy(), lanes_of(lower.inputs).copy()
         lower.eps, lower.floor = _rounding(lower.outputs), np.zeros_like(self.floor)

@@ -51,8 +51,8 @@ def elsewhere(c: Checker, report: Any, domain: Any) -> None:
         return
     intervals = choose.intervals(c, domain) if explicit else None
     if _each(c, report, intervals):
-        if intervals is None and _remembered(c):
-            _point(c, report, choose.near(c))
+        if intervals is None:
+            _nearby(c, report)
         return
     if explicit:
         assert intervals is not None
@@ -66,6 +66,14 @@ def elsewhere(c: Checker, report: Any, domain: Any) -> None:
         for k, array in enumerate(c.p.native if any(a.ndim for a in c.p.native) else ()):
             if not report.wrong and array.dtype.kind == "f" and array.size and _separable(c, *c.p.edges[k : k + 2]):
                 _within_shape(c, report, k)
+
+
+def _nearby(c: Checker, report: Any) -> None:
+    """Look at a point near the given one, where a rule may answer with what it kept of that."""
+    if _remembered(c):
+        _point(c, report, choose.near(c))
+    elif c.p.n > 2:
+        _point(c, report, choose.beside(c))
 
 
 def _remembered(c: Checker) -> bool:
@@ -196,7 +204,8 @@ def _another(c: Checker, arrays: list[Array], asked: bool = False) -> Checker | 
     subject.leaves = [copy.copy(leaf) for leaf in subject.leaves]
     subject.varied = [leaf for leaf, old in zip(subject.leaves, c.p.subject.leaves, strict=True) if old.varied]
     for leaf, array in zip(subject.varied, arrays, strict=True):
-        leaf.value, leaf.tensor = array, False
+        number = not (array.ndim or leaf.tensor or isinstance(leaf.value, np.ndarray))
+        leaf.value, leaf.tensor = array[()] if number else array, False
     subject.evaluations = subject.pulls = 0
     subject.__dict__.pop("_like", None)
     subject.inputs = subject.arguments(arrays)

@@ -74,6 +74,7 @@ class Subject:
 
     given = False  # whether the derivatives are fixed numbers
     tensors = False
+    returned: list[Array] | None = None  # the value that the last derivative came with, if it came with one
 
     def __init__(self, f: Callable[..., Any], inputs: Sequence[Any], generators: Sequence[Any] = ()) -> None:
         self.f, self.inputs = f, tuple(inputs)
@@ -120,16 +121,11 @@ class Subject:
         """Get the map from cotangents of the outputs to cotangents of the varied inputs, at a point."""
         raise NotImplementedError
 
-    def pull(
-        self, arrays: Sequence[Array], cotangents: list[Array], between: Sequence[Array] | None = None
-    ) -> list[Any]:
-        """Pull cotangents back at a point; the function may be applied at another point in between."""
+    def pull(self, arrays: Sequence[Array], cotangents: list[Array]) -> list[Any]:
+        """Pull cotangents back at a point."""
         self.pulls += 1
         self.rewind()
-        pull = self.puller(arrays)
-        if between is not None and not self.generators:
-            self.puller(between)
-        return pull(cotangents)
+        return self.puller(arrays)(cotangents)
 
     def push(self, arrays: Sequence[Array], tangents: Sequence[Array]) -> list[Any]:
         """Push tangents forward at a point."""
@@ -167,6 +163,7 @@ class TensorSubject(Subject):
     def puller(self, arrays: Sequence[Array]) -> Pull:
         """Record once; the graph is kept, so several cotangents can be pulled."""
         leaves, outputs = self.record(arrays)
+        self.returned = [as_array(out) for out in outputs]
         nodes = [getattr(leaf, "_home", leaf.node) for leaf in leaves]  # a function may have written into its argument
         roots = [out.node if isinstance(out, graph.Traced) else None for out in outputs]
         plan = plan_sweep([node for node in roots if node is not None], set(nodes)) if any(roots) else None
@@ -214,6 +211,7 @@ class PairSubject(Subject):
     ) -> None:
         super().__init__(f, inputs, generators)
         self.vjp, self.jvp, self.conjugate = vjp, jvp, conjugate
+        self.lent: list[tuple[Array, Array]] = []  # the results that the last vjp was given, and what they were
         self.shape = _vjp_form(vjp, len(self.inputs)) if vjp else ""
 
     @property
@@ -228,13 +226,17 @@ class PairSubject(Subject):
         arguments = self.arguments([leaf.dress(a) for leaf, a in zip(self.varied, arrays, strict=True)])
         vjp: Any = self.vjp
         made: Any = vjp(*arguments) if self.shape == "pullback" else None
+        if isinstance(made, tuple):
+            self.returned = floating(made[0])
 
         def pull(cotangents: list[Array]) -> list[Any]:
             g = self._cotangent(arguments, cotangents)
             if self.shape == "plain":
                 found = vjp(g, *arguments)
             elif self.shape == "with out":
-                found = vjp(g, self.f(*arguments), *arguments)
+                out = self.f(*arguments)
+                self.lent = [(a, a.copy()) for a in floating(out)]
+                found = vjp(g, out, *arguments)
             else:
                 found = (made[1] if isinstance(made, tuple) else made)(g)
             return self._sorted(found)
@@ -295,8 +297,9 @@ class PairSubject(Subject):
         primals = self.arguments([leaf.dress(a) for leaf, a, _ in leaves])
         directions = self.arguments([leaf.dress(t) for leaf, _, t in leaves])
         found = self.jvp(primals, directions)
-        if isinstance(found, tuple) and len(found) == 2 and self._single(primals):
-            found = found[1]
+        self._single(primals)
+        if isinstance(found, tuple) and len(leaves_of(found)) == 2 * len(leaves_of(self._like)):
+            self.returned, found = floating(found[0]), found[1]
         return [a for a in (as_array(v) for _, v in flatten(found)) if a.dtype.kind in "fc"]
 
 
