@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import probe
+from . import probe, pushed
 from .blocks import Checker
 from .compare import UNSURE, Entries, join_entries
 from .contract import Problem, contract, where
@@ -243,8 +243,10 @@ def _one_order(subject: Subject, modes: tuple[str, ...], domain: Any, detail: st
             _native(c, report)
         if "jvp" in modes:
             forward(c, report, reverse)
-        if reverse and not report.problems and not report.wrong and domain is not None and not subject.given:
-            probe.elsewhere(c, report, domain)
+        for mode, elsewhere in (("vjp", probe.elsewhere), ("jvp", pushed.elsewhere)):
+            right = not (report.problems or report.wrong or subject.given)
+            if mode in modes and right and domain is not None:
+                elsewhere(c, report, domain)
         _say_what_is_not_finite(c, report)
     if reverse and not report.problems and not identical(p.at(p.x), p.f):
         report.problems.append(Problem("state", "the function's value changed while it was being checked"))
