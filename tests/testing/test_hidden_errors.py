@@ -483,3 +483,120 @@ def test_what_cancels_to_zero_has_a_derivative_below_its_rounding(seed: int) -> 
 def test_a_function_of_python_numbers_is_tried_at_other_numbers(wrong: Callable[[float], bool]) -> None:
     report = gradcheck(math.atan, 0.7, vjp=lambda g, x: g * (0 if wrong(x) else 1 / (1 + x * x)))
     assert report.verdict == "fail"
+
+
+@pytest.mark.parametrize("distance", [0.3, 1e-3, 1e-6])
+@pytest.mark.parametrize("offset", [0.0, 10.0, 1e6])
+def test_the_slope_from_beyond_a_kink(distance: float, offset: float) -> None:
+    """The function is flat here, and float64 does not see exactly where that ends."""
+    x = np.array([2 - distance, 0.7, 3.3])
+    f = lambda x: np.maximum(x, 2) + offset  # noqa: E731
+    assert gradcheck(f, x, vjp=lambda g, x: g * (x > 2)).verdict == "pass"
+    assert gradcheck(f, x, vjp=lambda g, x: g * (x > 2 - 2 * distance)).verdict == "fail"
+
+
+def test_a_rule_that_is_off_in_float64_only() -> None:
+    off = lambda x: 1 + 1e-6 * (x.dtype == np.float64)  # noqa: E731
+    report = gradcheck(np.sin, Y, vjp=lambda g, x: g * np.cos(x) * off(x))
+    assert report.problems[0].kind == "precision"
+    jvp = lambda x, t: np.cos(x[0]) * t[0] * off(x[0])  # noqa: E731
+    assert gradcheck(np.sin, Y, jvp=jvp, modes=("jvp",)).problems[0].kind == "precision"
+
+
+def test_a_jvp_that_is_wrong_at_other_points() -> None:
+    def jvp(x: Any, t: Any) -> Any:
+        return t[0] * np.where(x[0] > 6, 1, _logistic(x[0]))
+
+    for domain in ("auto", (-10, 10)):
+        report = gradcheck(lambda x: np.logaddexp(0, x), Y, jvp=jvp, modes=("jvp",), domain=domain)
+        assert report.verdict == "fail" and "it is the jvp that is wrong there" in report.notes
+    assert gradcheck(lambda x: np.logaddexp(0, x), Y, jvp=jvp, modes=("jvp",), domain=(-5, 5)).verdict == "pass"
+
+
+def test_a_jvp_with_the_value_of_two_results() -> None:
+    def jvp(x: Any, t: Any, shift: float = 0.0) -> Any:
+        return (np.sin(x[0]) + shift, x[0] ** 2), (np.cos(x[0]) * t[0], 2 * x[0] * t[0])
+
+    f = lambda x: (np.sin(x), x**2)  # noqa: E731
+    assert gradcheck(f, Y, jvp=jvp, modes=("jvp",)).verdict == "pass"
+    report = gradcheck(f, Y, jvp=lambda x, t: jvp(x, t, 0.01), modes=("jvp",))
+    assert report.problems[0].kind == "value"
+
+
+class _Kept(tg.Op):
+    """An op that keeps its input on its class."""
+
+    kept: Any = None
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        _Kept.kept = x
+        return np.sin(x)
+
+    @staticmethod
+    def backward(grad: Any, _out: Any, _x: Any) -> Any:
+        return grad * np.cos(_Kept.kept)
+
+
+def _once(x: Any) -> Any:
+    """A pull that uses up what it has kept."""
+    slope = np.cos(x)
+
+    def pull(g: Any) -> Any:
+        np.multiply(slope, g, out=slope)
+        return slope.copy()
+
+    return np.sin(x), pull
+
+
+def _doubly_buffered() -> Callable[[Any, Any], Any]:
+    buffers = [np.empty(4), np.empty(4)]
+
+    def vjp(g: Any, x: Any) -> Any:
+        if x.dtype != np.float64 or x.shape != (4,):
+            return g * np.cos(x)
+        buffers.reverse()
+        return np.multiply(g, np.cos(x), out=buffers[0])
+
+    return vjp
+
+
+def _by_its_first() -> Callable[[Any, Any], Any]:
+    known: dict[float, Any] = {}
+    return lambda g, x: g * known.setdefault((x.flat[0], x.shape), np.cos(x)) if x.ndim else g * np.cos(x)
+
+
+def test_what_a_rule_keeps() -> None:
+    assert gradcheck(lambda x: _Kept.apply(x) * 2, Y).problems[0].kind == "state"
+    assert gradcheck(np.sin, Y, vjp=_once).problems[0].kind == "state"
+    assert gradcheck(np.sin, Y, vjp=_doubly_buffered()).problems[0].kind == "state"
+    assert gradcheck(np.sin, Y, vjp=_by_its_first()).verdict == "fail"
+
+
+def test_what_comes_beside_a_rule() -> None:
+    def spoils(g: Any, out: Any, _x: Any) -> Any:
+        out *= g
+        return out
+
+    assert gradcheck(np.exp, Y, vjp=spoils).problems[0].kind == "in place"
+    report = gradcheck(np.sin, Y, vjp=lambda x: (np.sin(x) + 1, lambda g: g * np.cos(x)))
+    assert report.problems[0].kind == "value"
+
+
+@pytest.mark.parametrize("power", [3, 6, 8])
+def test_the_rounding_of_an_ill_conditioned_solve(power: int) -> None:
+    rng = np.random.default_rng(power)
+    q, r = (np.linalg.qr(rng.normal(size=(5, 5)))[0] for _ in range(2))
+    a = q @ np.diag(np.geomspace(1, 10.0**-power, 5)) @ r
+    b = rng.normal(size=5)
+    assert gradcheck(lambda b: np.linalg.solve(a, b), b, vjp=lambda g, _: np.linalg.solve(a.T, g)).verdict == "pass"
+    report = gradcheck(lambda b: np.linalg.solve(a, b), b, vjp=lambda g, _: np.linalg.solve(a.T, g) * (1 + 1e-6))
+    assert report.verdict == "fail"
+
+
+def test_numbers_stay_numbers_at_other_points() -> None:
+    """A rule that asks for ``round`` gets no array."""
+    f = lambda x: math.sin(x) if int(x) % 2 == 0 else x * x  # noqa: E731
+    right = gradcheck(f, 2.2, vjp=lambda g, x: g * (math.cos(x) if int(x) % 2 == 0 else 2 * x))
+    wrong = gradcheck(f, 2.2, vjp=lambda g, x: g * (math.cos(x) if round(x) % 2 == 0 else 2 * x))
+    assert (right.verdict, wrong.verdict) == ("pass", "fail")
