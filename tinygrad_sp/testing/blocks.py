@@ -77,7 +77,7 @@ class Checker:
         self.p, self.d, self.rng = p, derivatives, rng
         self.affordable = p.n <= 10 * AFFORDABLE  # otherwise fewer steps and directions
         self.whole = self.steps = ladder(p.work is np.longdouble)
-        self.steps = self.whole if self.affordable else self.whole[1:14]
+        self.steps = self.whole if self.affordable else self.whole[1:12]
         self.finite = np.isfinite(p.f)
         self.noise = 0.0  # of the function, where it is more than the rounding of its results
         self.strict = (

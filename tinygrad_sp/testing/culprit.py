@@ -24,6 +24,7 @@ from .report import Report, Row, number
 from .subject import TensorSubject, theirs
 
 LIMIT = 100  # applications looked at, every op at least once
+MANY = 5_000  # elements from which ops that seem right are looked at only if no other is wrong
 
 
 @dataclass(eq=False)
@@ -120,7 +121,7 @@ def culprits(
     rest = [a for a in applied if all(a is not b for b in first)]
     pairs = [(a, i) for a in (first + rest)[: max(LIMIT, len(first))] for i in a.tracked]
     numbers = not report.problems
-    passed = [(a, i) for a, i in pairs if numbers and a.array(i).size > AFFORDABLE and _seems_right(a.by(i), seed)]
+    passed = [(a, i) for a, i in pairs if numbers and a.array(i).size > MANY and _seems_right(a.by(i), seed)]
     found: list[Culprit] = []
     for some in ([pair for pair in pairs if pair not in passed], passed):  # these if nothing else is wrong
         found = found or [w for a, i in some if (w := _blame(a, i, seed, order, modes, numbers=numbers))]
