@@ -1,4 +1,3 @@
-# ruff: noqa: E402
 """Measure what a check costs, by the number of elements and by what there is to find, and print a table.
 
     python tests/testing/costs.py [--rounds 5]
@@ -10,15 +9,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path[:0] = [str(Path(__file__).parent.parent.parent)]
 
 import tinygrad_sp as tg
 from tinygrad_sp.testing import gradcheck

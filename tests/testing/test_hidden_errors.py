@@ -13,6 +13,8 @@ import pytest
 import tinygrad_sp as tg
 from tinygrad_sp.testing import gradcheck
 from tinygrad_sp.testing.endless import may_not_end
+from tinygrad_sp.testing.probe import _failed as failed
+from tinygrad_sp.testing.report import Report
 
 Y = np.array([0.7, -1.3, 2.1, 0.4])
 
@@ -490,16 +492,24 @@ def test_a_function_of_python_numbers_is_tried_at_other_numbers(wrong: Callable[
 def test_the_slope_from_beyond_a_kink(distance: float, offset: float) -> None:
     """The function is flat here, and float64 does not see exactly where that ends."""
     x = np.array([2 - distance, 0.7, 3.3])
-    f = lambda x: np.maximum(x, 2) + offset  # noqa: E731
+
+    def f(x: Any) -> Any:
+        return np.maximum(x, 2) + offset
+
     assert gradcheck(f, x, vjp=lambda g, x: g * (x > 2)).verdict == "pass"
     assert gradcheck(f, x, vjp=lambda g, x: g * (x > 2 - 2 * distance)).verdict == "fail"
 
 
 def test_a_rule_that_is_off_in_float64_only() -> None:
-    off = lambda x: 1 + 1e-6 * (x.dtype == np.float64)  # noqa: E731
+
+    def off(x: Any) -> Any:
+        return 1 + 1e-6 * (x.dtype == np.float64)
+
+    def jvp(x: Any, t: Any) -> Any:
+        return np.cos(x[0]) * t[0] * off(x[0])
+
     report = gradcheck(np.sin, Y, vjp=lambda g, x: g * np.cos(x) * off(x))
     assert report.problems[0].kind == "precision"
-    jvp = lambda x, t: np.cos(x[0]) * t[0] * off(x[0])  # noqa: E731
     assert gradcheck(np.sin, Y, jvp=jvp, modes=("jvp",)).problems[0].kind == "precision"
 
 
@@ -517,7 +527,9 @@ def test_a_jvp_with_the_value_of_two_results() -> None:
     def jvp(x: Any, t: Any, shift: float = 0.0) -> Any:
         return (np.sin(x[0]) + shift, x[0] ** 2), (np.cos(x[0]) * t[0], 2 * x[0] * t[0])
 
-    f = lambda x: (np.sin(x), x**2)  # noqa: E731
+    def f(x: Any) -> Any:
+        return np.sin(x), x**2
+
     assert gradcheck(f, Y, jvp=jvp, modes=("jvp",)).verdict == "pass"
     report = gradcheck(f, Y, jvp=lambda x, t: jvp(x, t, 0.01), modes=("jvp",))
     assert report.problems[0].kind == "value"
@@ -596,7 +608,25 @@ def test_the_rounding_of_an_ill_conditioned_solve(power: int) -> None:
 
 def test_numbers_stay_numbers_at_other_points() -> None:
     """A rule that asks for ``round`` gets no array."""
-    f = lambda x: math.sin(x) if int(x) % 2 == 0 else x * x  # noqa: E731
+
+    def f(x: Any) -> Any:
+        return math.sin(x) if int(x) % 2 == 0 else x * x
+
     right = gradcheck(f, 2.2, vjp=lambda g, x: g * (math.cos(x) if int(x) % 2 == 0 else 2 * x))
     wrong = gradcheck(f, 2.2, vjp=lambda g, x: g * (math.cos(x) if round(x) % 2 == 0 else 2 * x))
     assert (right.verdict, wrong.verdict) == ("pass", "fail")
+
+
+def test_an_error_of_the_checker_itself_is_said() -> None:
+    report = Report("f")
+    failed(report, ValueError("of the checker"))  # as imported: in tests another takes its place, and raises
+    assert report.notes == ["not all other points could be tried: ValueError: of the checker"]
+
+
+def test_a_rule_that_refuses_other_points_is_no_error() -> None:
+    def vjp(g: Any, x: Any) -> Any:
+        if x.size > Y.size:
+            raise ValueError("of the rule")
+        return g * np.cos(x)
+
+    assert gradcheck(np.sin, Y, vjp=vjp).notes == []
