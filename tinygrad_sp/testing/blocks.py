@@ -187,7 +187,7 @@ class Checker:
             second = estimate(self._element_samples(a, self.unit * 0.75))
             again = Entries.of(a.coordinate, a.keep, analytic, slack, second)
             first.status = both_wrong(first, again)
-        if not roughly and self.p.work is not np.longdouble and (first.status != RIGHT).any():
+        if not (roughly or self.p.refused or self.p.work is np.longdouble) and (first.status != RIGHT).any():
             self._finer(a, first)
         return first
 

@@ -69,7 +69,7 @@ def _form(p: Precise, v: Array) -> tuple[list[Problem], list[Any]]:
         found += [] if grad is None else _shape_and_dtype(leaf, native, np.asarray(grad))
     if any(not identical(a, b) for a, b in zip(cotangents, before, strict=True)):
         found.append(Problem("in place", "the derivative wrote into its cotangent"))
-    if any(not identical(a, b) for a, b in getattr(subject, "lent", ())):
+    if any(not identical(a, b) for a, b in subject.lent):
         found.append(Problem("in place", "the derivative wrote into the function's result"))
     found += other_value(p)
     del dressed
@@ -120,11 +120,11 @@ def _conduct(p: Precise, v: Array, first: list[Any], rng: np.random.Generator) -
         given.append((found, _copies(found)))
         if answers[i] is None:
             answers[i] = given[-1][1]
-        elif not _near(answers[i], found):
+        elif not near(answers[i], found):
             return [Problem("state", _two_answers(p, v, found, answers[0]) if i == 0 else STATE)]
         if i == 2:
             p.subject.call([a.copy() for a in there])
-    p.one_gradient = _near(answers[0], answers[2])
+    p.one_gradient = near(answers[0], answers[2])
     return _asked_late(p, w, there, answers[1]) or ([] if p.subject.given else _linear(p, w))
 
 
@@ -137,13 +137,13 @@ def _asked_late(p: Precise, w: Array, there: list[Array], answer: list[Any]) -> 
         subject.puller([a.copy() for a in there])
     subject.pulls += 1
     found = _copies(pull(split(w, p.out)))
-    if not _near(answer, found):
+    if not near(answer, found):
         return [Problem("state", LEFT)]
     try:
         again = pull(split(w, p.out))
     except Exception:
         return []
-    return [] if subject.generators or _near(found, again) else [Problem("state", TWICE)]
+    return [] if subject.generators or near(found, again) else [Problem("state", TWICE)]
 
 
 def other_value(p: Precise) -> list[Problem]:
@@ -167,7 +167,7 @@ def _values_alike(a: list[Array], b: list[Array], bars: list[float]) -> bool:
 def _two_answers(p: Precise, v: Array, ordered: list[Any], first: list[Any]) -> str:
     """Say why an answer is not the first one, which was asked with the input in memory as the user gave it."""
     again = [_copies(p.subject.pull([copy(a) for a in p.native], split(v, p.out))) for copy in (copied, np.copy)]
-    if any(not a.flags.c_contiguous for a in p.native) and _near(first, again[0]) and _near(ordered, again[1]):
+    if any(not a.flags.c_contiguous for a in p.native) and near(first, again[0]) and near(ordered, again[1]):
         return "the derivative depends on how its input lies in memory: it is another for a contiguous copy"
     return STATE
 
@@ -184,7 +184,7 @@ def _same(a: list[Any], b: list[Any]) -> bool:
     return all((x is None and y is None) or identical(x, y) for x, y in zip(a, b, strict=True))
 
 
-def _near(a: list[Any], b: list[Any]) -> bool:
+def near(a: list[Any], b: list[Any]) -> bool:
     """Equal, or as near as two orders of summation are."""
     for x, y in zip(a, b, strict=True):
         if x is None or y is None:
@@ -238,7 +238,7 @@ def _no_sum(
     bad = off > rounded * (size + 0.1 * top * np.sqrt(max(p.m, 1)))
     if bad.any():
         k = int(bad.any(axis=1).argmax())
-        if not _near([a.pull(parts[1]), a.pull(both[k])], [gw, answers[k]]):
+        if not near([a.pull(parts[1]), a.pull(both[k])], [gw, answers[k]]):
             return Problem("state", STATE)
         bad &= off > _rounding(p, some, both, np.stack(parts), eps)
     if not bad.any():

@@ -24,7 +24,6 @@ Again = Callable[[Any, Array], Samples]  # (checker, unit) -> samples of the sam
 FACTORS = tuple(64 * RATIO ** (-k / 8) for k in range(8)) + tuple(64 * RATIO**k for k in range(1, 10))
 MANY = 200  # leaps from which a staircase may be a number format's: float16 has 512 numbers between 1 and 1.5
 LADDERS = 16  # ... and how many more there may be
-WITHIN = 4  # steps: where a slope would show itself, they grow by 256
 SAME = 0.01  # relative: leaps of two precisions that are of the function itself
 FAR = 2.0**-16  # steps at least this large look past the near samples
 
@@ -105,8 +104,7 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
     far = estimate(near.only(near.steps >= FAR * min(1.0, RATIO * near.steps[0])))
     tol = SAFETY * far.bar + first.slack + 1e-9 * np.abs(far.value)
     fits = wrong & (np.abs(first.analytic - far.value) <= tol)
-    other = np.abs(e.value - far.value) > 0.5 * np.abs(e.value)
-    moved = fits & (other & _bounded(near) if low is None else not c.strict)
+    moved = fits & (not c.strict)
     if low:
         moved |= _moves(near, again(low, c.unit.astype(low.p.x.dtype)), far.value)
     for name in ("value", "bar"):
@@ -114,13 +112,6 @@ def _two_slopes(c: Any, low: Any, wrong: Array, first: Entries, e: Estimate, aga
     e.bar = np.where(fits & moved, np.fmax(e.bar, tol / SAFETY), e.bar)
     status = judge(first.analytic, first.slack, e)
     first.status = np.where(wrong, np.where((status == WRONG) & moved, UNSURE, status), first.status)
-
-
-def _bounded(s: Samples) -> Array:
-    """Say which lanes move no farther at larger steps than at smaller ones: it is rounding that moves them."""
-    before = np.maximum.accumulate(s.change[::-1])[::-1]  # by how much at this step and all smaller ones
-    still = s.change[:-1] <= 4 * before[1:]
-    return np.asarray((still & (before[1:] > 0)).sum(axis=0) >= WITHIN)
 
 
 def beside_larger(c: Any, first: Entries, e: Estimate, of: float) -> None:

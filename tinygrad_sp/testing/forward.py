@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .blocks import Checker
 from .compare import RIGHT, UNSURE, WRONG, Entries, both_wrong
-from .contract import Problem, other_value
+from .contract import Problem, near, other_value
 from .derivatives import ALIKE, DOUBT, NEAR, calmer
 from .findings import row
 from .numeric import EPS64, Samples, estimate, finite_part
@@ -91,7 +91,7 @@ def _conduct(c: Checker, u: Array, best: Array) -> Problem | None:
         if tangent.dtype != out.dtype and out.ndim:
             return Problem("dtype", f"the tangent of output {k} has dtype {tangent.dtype}; the output has {out.dtype}")
     again = p.subject.push([a.copy() for a in p.native], [a.copy() for a in before])
-    if not all(np.allclose(a, b, equal_nan=True) for a, b in zip(found, again, strict=True)):
+    if not near(found, again):
         return Problem("state", "the jvp gives two tangents for the same question: it keeps state or is random")
     return value[0] if value else _own_dtype(c, lanes_of(found), best)
 

@@ -21,12 +21,12 @@ NEAR = {True: 6, False: 4}  # the first of those that are extrapolated from, in 
 COUNT = 3
 FINER = 4  # by how many they are nearer, where that is tried
 SMALL = MANTISSA / 64  # sizes up to which larger steps are tried
-LITTLE = 1000  # coordinates up to which the blocks are looked at together
+JOINTLY = 1000  # coordinates up to which the blocks are looked at together
 
 
 def glance(c: Checker, blocks: list[Block]) -> list[Entries]:
     """Compare every finite lane of elementwise blocks roughly: it is right, or not decided."""
-    if len(blocks) > 1 and c.p.n > LITTLE:
+    if len(blocks) > 1 and c.p.n > JOINTLY:
         return [e for b in blocks for e in glance(c, [b])]
     lanes = np.flatnonzero(c.finite)
     coordinate = np.stack([b.start + c.by_lane(np.arange(b.stop - b.start))[lanes] for b in blocks])

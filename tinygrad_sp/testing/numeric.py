@@ -302,9 +302,11 @@ def _settle_constants(s: Samples, e: Estimate, odd: Array) -> Array:
 
     A sum of deviations from the mean, say: what its terms are is not known, so their slopes are taken to be about 1.
     """
+    still = odd | ~(e.bar < 0.05 * np.abs(e.value))
+    if not still.any():
+        return np.asarray(still)
     change = s.change.max(axis=0)
-    still = change <= CONSTANT * s.eps * np.minimum(s.far[0], 1)  # False where NaN; sin(1e20) is no constant
-    still &= odd | ~(e.bar < 0.05 * np.abs(e.value))
+    still &= change <= CONSTANT * s.eps * np.minimum(s.far[0], 1)  # False where NaN; sin(1e20) is no constant
     still &= change > 0
     if still.any():
         bar = CONSTANT * e.eps

@@ -59,10 +59,10 @@ def _within(low: float, high: float) -> Array:
     low, high = max(low, -1e6), min(high, 1e6)
     even = np.linspace(low, high, POINTS // 2)
     mags = np.geomspace(1e-6, max(abs(low), abs(high), 1e-5), POINTS // 4)
-    near = np.concatenate([mags, -mags])
-    near = near[(near >= low) & (near <= high)]
+    small = np.concatenate([mags, -mags])
+    small = small[(small >= low) & (small <= high)]
     ends = (high - low) * np.geomspace(1e-6, 0.1, 8)
-    return np.resize(np.concatenate([even, near, low + ends, high - ends])[:POINTS], POINTS)
+    return np.resize(np.concatenate([even, small, low + ends, high - ends])[:POINTS], POINTS)
 
 
 def intervals(c: Checker, domain: Any) -> list[tuple[float, float]]:
@@ -75,13 +75,13 @@ def intervals(c: Checker, domain: Any) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in pairs]
 
 
-def drawn(c: Checker, intervals: list[tuple[float, float]], corner: float | None) -> Array:
+def drawn(c: Checker, bounds: list[tuple[float, float]], corner: float | None) -> Array:
     """Draw every element from its interval, or all of them near one place of it."""
     parts = []
-    for array, (low, high) in zip(c.p.native, intervals, strict=True):
+    for array, (low, high) in zip(c.p.native, bounds, strict=True):
         n = array.size * (2 if array.dtype.kind == "c" else 1)
-        near = None if corner is None else low + (high - low) * (corner + c.rng.uniform(-0.04, 0.04, n))
-        parts.append(c.rng.choice(_within(low, high), n) if near is None else near)
+        there = None if corner is None else low + (high - low) * (corner + c.rng.uniform(-0.04, 0.04, n))
+        parts.append(c.rng.choice(_within(low, high), n) if there is None else there)
     return np.concatenate(parts).astype(c.p.x.dtype)
 
 

@@ -115,7 +115,7 @@ class Precise:
         self.m, self.n = self.f.size, self.x.size
         self.edges = np.cumsum([0, *(coordinates(a) for a in self.native)])
         self.stacks = True  # whether many points may be tried as one longer array
-        self.refused = WIDER and bool(tries) and self.work is not np.longdouble
+        self.refused = bool(tries) and self.work is not np.longdouble  # whether the function takes float64 only
         self.one_gradient = True  # whether it was seen to be the same at another point, or nobody looked
 
     @cached_property

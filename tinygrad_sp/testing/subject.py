@@ -75,6 +75,7 @@ class Subject:
     given = False  # whether the derivatives are fixed numbers
     tensors = False
     returned: list[Array] | None = None  # the value that the last derivative came with, if it came with one
+    lent: Sequence[tuple[Array, Array]] = ()  # the results that the last derivative was given, and what they were
 
     def __init__(self, f: Callable[..., Any], inputs: Sequence[Any], generators: Sequence[Any] = ()) -> None:
         self.f, self.inputs = f, tuple(inputs)
@@ -211,7 +212,6 @@ class PairSubject(Subject):
     ) -> None:
         super().__init__(f, inputs, generators)
         self.vjp, self.jvp, self.conjugate = vjp, jvp, conjugate
-        self.lent: list[tuple[Array, Array]] = []  # the results that the last vjp was given, and what they were
         self.shape = _vjp_form(vjp, len(self.inputs)) if vjp else ""
 
     @property
