@@ -617,6 +617,19 @@ def test_numbers_stay_numbers_at_other_points() -> None:
     assert (right.verdict, wrong.verdict) == ("pass", "fail")
 
 
+def test_a_gradient_that_is_no_array() -> None:
+    class Tracked(tg.Op):
+        @staticmethod
+        def forward(x: Any) -> Any:
+            return np.sin(x)
+
+        @staticmethod
+        def backward(grad: Any, _out: Any, x: Any) -> Any:
+            return grad * tg.Tensor(np.cos(x), requires_grad=True)
+
+    assert gradcheck(lambda x: Tracked.apply(x), Y).problems[0].kind == "raised"
+
+
 def test_an_error_of_the_checker_itself_is_said() -> None:
     report = Report("f")
     failed(report, ValueError("of the checker"))  # as imported: in tests another takes its place, and raises
